@@ -1,0 +1,77 @@
+"""Every way a command can fail for a reason a person can mend.
+
+Raised by every room, caught once in `cli.main`: the message is the one sentence people read (what is
+wrong, where, what to do) and `exit_status` is what the shell sees. Anything else that escapes is a
+fault of ours and ends with status 1.
+"""
+
+from typing import ClassVar
+
+
+class KeycloakLicenseError(Exception):
+    """Base of all expected errors; the message is written for the person at the keyboard."""
+
+    exit_status: ClassVar[int] = 1
+    is_transient: ClassVar[bool] = False
+    """Whether the same call may work later without anybody changing anything."""
+
+
+class ConfigurationError(KeycloakLicenseError):
+    """A setting is missing, unknown or wrong, or a command was called with unusable words."""
+
+    exit_status = 2
+
+
+class AuthenticationError(ConfigurationError):
+    """Keycloak refused the credentials it was given."""
+
+
+class RealmNotFoundError(ConfigurationError):
+    """Keycloak answers, but has no realm of that name."""
+
+
+class UnavailableError(KeycloakLicenseError):
+    """Keycloak did not answer, or what answered is not Keycloak."""
+
+    exit_status = 3
+    is_transient = True
+
+
+class RequestTimeoutError(UnavailableError):
+    """Keycloak took longer than the time-out; a smaller page may pass."""
+
+
+class MissingRightError(KeycloakLicenseError):
+    """Keycloak answered 403; the message names the role that would give the right."""
+
+    exit_status = 3
+
+
+class UnexpectedAnswerError(UnavailableError):
+    """Keycloak answered with something other than the documented shape."""
+
+
+class IncompleteSyncError(KeycloakLicenseError):
+    """A sync ended without having seen everything; it may have granted, it released nothing."""
+
+    exit_status = 3
+    is_transient = True
+
+
+class InterruptedSyncError(KeycloakLicenseError):
+    """The worker was told to stop; nothing was left half written."""
+
+    exit_status = 3
+    is_transient = True
+
+
+class LedgerError(KeycloakLicenseError):
+    """The database is locked, read-only, unreachable or of a newer version than this program."""
+
+    exit_status = 3
+
+
+class LicenseRefusedError(KeycloakLicenseError):
+    """A licence file is not genuine, not readable or not for this installation."""
+
+    exit_status = 4

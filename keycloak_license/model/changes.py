@@ -1,0 +1,76 @@
+"""What a sync is about to do, one frozen object a change.
+
+Made by `plan.planner`; `ledger` carries out the claim changes, `keycloak_api` the attribute changes,
+every exit prints `kind`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from keycloak_license.model.seat import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimChange:
+    """Something that happens to one user's claim; `claim` is how it looks afterwards."""
+
+    kind: ClassVar[str]
+    claim: Claim
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeatAssigned(ClaimChange):
+    """The user gets a seat."""
+
+    kind: ClassVar[str] = "seat_assigned"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatReleased(ClaimChange):
+    """The user no longer consumes: the seat is free and the claim is gone."""
+
+    kind: ClassVar[str] = "seat_released"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatDisplaced(ClaimChange):
+    """The limit shrank: the user loses the seat but stays, first in the queue."""
+
+    kind: ClassVar[str] = "seat_displaced"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingStarted(ClaimChange):
+    """The user consumes, but there is no free seat."""
+
+    kind: ClassVar[str] = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingEnded(ClaimChange):
+    """A waiting user no longer consumes."""
+
+    kind: ClassVar[str] = "waiting_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeSet:
+    """A realm attribute of ours gets a value."""
+
+    kind: ClassVar[str] = "attribute_set"
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeRemoved:
+    """A realm attribute of ours no longer applies."""
+
+    kind: ClassVar[str] = "attribute_removed"
+    name: str
+
+
+SeatChange = SeatAssigned | SeatReleased | SeatDisplaced | WaitingStarted | WaitingEnded
+AttributeChange = AttributeSet | AttributeRemoved
+Change = SeatChange | AttributeChange

@@ -1,0 +1,66 @@
+"""What every exit shows: one report, made in one place, for screen, JSON, log, mail and attributes.
+
+Made by `plan.planner` (a sync) or `services.overview` (the ledger alone).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from keycloak_license.model.changes import Change
+from keycloak_license.model.license import Standing
+from keycloak_license.model.seat import Allocation
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationUsage:
+    """The one count of an application's seats."""
+
+    id: str
+    name: str
+    seats: int | None
+    """Licensed seats; None is unlimited."""
+    used: int
+    waiting: int
+
+    @property
+    def usage_percent(self) -> int | None:
+        """Whole percent of the seats in use; None when unlimited."""
+        if self.seats is None:
+            return None
+        if self.seats == 0:
+            return 100 if self.used else 0
+        return (200 * self.used + self.seats) // (2 * self.seats)
+
+
+@dataclass(frozen=True, slots=True)
+class RealmReport:
+    """Licence and usage of one realm at one moment."""
+
+    realm: str
+    installation_id: str | None
+    standing: Standing
+    applications: tuple[ApplicationUsage, ...]
+    synced_at: datetime | None
+    """When a sync last finished; None before the first."""
+    is_complete: bool
+    """Whether that sync saw everything."""
+    held: tuple[Change, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What one sync found and did, or would do."""
+
+    realm: RealmReport
+    changes: tuple[Change, ...]
+    is_dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPlan:
+    """Everything one sync decided, before any of it is carried out."""
+
+    report: RealmReport
+    allocations: tuple[Allocation, ...]
+    changes: tuple[Change, ...]

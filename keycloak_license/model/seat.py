@@ -1,0 +1,36 @@
+"""A user's claim to a seat of one application, seated or waiting.
+
+Kept by `ledger`, decided by `plan.allocation`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One consumer of one application."""
+
+    application: str
+    user_id: str
+    username: str
+    email: str | None
+    created_at: int | None
+    """The account's ``createdTimestamp``; breaks ties between claims of the same instant."""
+    claimed_at: datetime
+    """When the user was first seen consuming; the place in the queue."""
+    is_seated: bool = False
+    seated_at: datetime | None = None
+    """When the seat was given. A user who lost it to a smaller limit keeps this, and thereby
+    stands before all who never had one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Who is seated and who waits for one application, each in order."""
+
+    application: str
+    limit: int | None
+    """Licensed seats; None is unlimited."""
+    seated: tuple[Claim, ...]
+    waiting: tuple[Claim, ...]

@@ -1,0 +1,49 @@
+"""What the use cases need from outside, each a small Protocol.
+
+Satisfied by shape: `keycloak_api.realm` and `ledger.store` in earnest, `tests/fakes.py` in tests.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from keycloak_license.model.application import Application
+from keycloak_license.model.changes import AttributeChange, SeatChange
+from keycloak_license.model.license import License
+from keycloak_license.model.realm import RealmSnapshot
+from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncRecord
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many steps are done, and how many there are so far."""
+
+
+class Realm(Protocol):
+    """One realm of a Keycloak."""
+
+    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+        """Read who holds the applications' roles; what could not be read is in `gaps`."""
+
+    def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
+        """Carry out attribute changes; no call at all when there are none."""
+
+
+class Ledger(Protocol):
+    """The memory of the sidecar."""
+
+    def load(self, realm: str) -> RealmRecord:
+        """Everything remembered of a realm; an empty record for an unknown one."""
+
+    def record_sync(self, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+        """Carry out claim changes, write their seat events and the sync itself, as one transaction."""
+
+    def add_license(self, realm: str, license_: StoredLicense, *, replaces: bool) -> None:
+        """Keep a licence; with `replaces`, take those in force out of force at the same instant."""
+
+    def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
+        """Return the history of claims, oldest first."""
+
+
+class LicenseVerifier(Protocol):
+    """The one judge of licence files."""
+
+    def verify(self, file: bytes) -> License:
+        """Return the content, or raise `LicenseRefusedError` saying what is wrong with the file."""
