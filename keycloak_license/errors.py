@@ -35,6 +35,8 @@ class UnavailableError(KeycloakLicenseError):
 
     exit_status = 3
     is_transient = True
+    retry_after_seconds: float | None = None
+    """How long the server asked us to wait."""
 
 
 class RequestTimeoutError(UnavailableError):
@@ -49,6 +51,14 @@ class MissingRightError(KeycloakLicenseError):
 
 class UnexpectedAnswerError(UnavailableError):
     """Keycloak answered with something other than the documented shape."""
+
+
+class NotThereError(UnexpectedAnswerError):
+    """Keycloak has nothing (any more) at a path that should be there."""
+
+
+class AlreadyThereError(UnexpectedAnswerError):
+    """Keycloak has something of that name already."""
 
 
 class IncompleteSyncError(KeycloakLicenseError):

@@ -3,7 +3,7 @@
 Made by `keycloak_api.reader` (or a test), read by `plan`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -78,3 +78,19 @@ class RealmSnapshot:
     def is_complete(self) -> bool:
         """Whether a user who is missing here is really gone."""
         return not self.gaps
+
+
+def containing_roles(composites: Mapping[str, frozenset[str]], role_ids: Iterable[str]) -> frozenset[str]:
+    """Return the given roles and every role that contains one of them, however deep; cycles are fine."""
+    parents: dict[str, set[str]] = {}
+    for parent, children in composites.items():
+        for child in children:
+            parents.setdefault(child, set()).add(parent)
+    found = set(role_ids)
+    todo = list(found)
+    while todo:
+        for parent in parents.get(todo.pop(), ()):
+            if parent not in found:
+                found.add(parent)
+                todo.append(parent)
+    return frozenset(found)

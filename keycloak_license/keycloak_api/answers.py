@@ -1,0 +1,197 @@
+"""What an answer of Keycloak, or the lack of one, means for us.
+
+In: responses and exceptions of python-keycloak and requests; out: errors of `errors`, each one sentence.
+Called by `client` only.
+"""
+
+from dataclasses import dataclass
+
+import requests
+from keycloak.exceptions import KeycloakError
+
+from keycloak_license.errors import (
+    AlreadyThereError,
+    AuthenticationError,
+    KeycloakLicenseError,
+    MissingRightError,
+    NotThereError,
+    RealmNotFoundError,
+    RequestTimeoutError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
+
+MAX_RETRY_AFTER_SECONDS = 30.0
+
+_READ_RIGHTS = {
+    "users": "view-users",
+    "groups": "view-users",
+    "clients": "view-clients",
+    "admin-events": "view-events",
+}
+_WRITE_RIGHTS = {"users": "manage-users", "groups": "manage-users", "clients": "manage-clients"}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach Keycloak and who we are there."""
+
+    url: str
+    auth_realm: str
+    client_id: str
+    client_secret: str | None = None
+    username: str | None = None
+    password: str | None = None
+    timeout_seconds: int = 60
+    verify_tls: bool | str = True
+
+    @property
+    def who(self) -> str:
+        """Whom Keycloak knows us as, for sentences."""
+        return f"user {self.username}" if self.username else f"client {self.client_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, for sentences about it."""
+
+    access: Access
+    realm: str
+    method: str
+    path: str
+    """Below the realm; starts with a slash when it is below ``/admin`` instead."""
+
+    def __str__(self) -> str:
+        shown = (
+            f"/admin{self.path}" if self.path.startswith("/") else f"/admin/realms/{self.realm}/{self.path}"
+        )
+        return f"{self.method.upper()} {shown.rstrip('/')}"
+
+
+def explain_status(call: Call, response: requests.Response) -> KeycloakLicenseError:
+    """Return the error that a response with a failing status is."""
+    match response.status_code:
+        case 401:
+            return AuthenticationError(
+                f"Keycloak at {call.access.url} no longer accepts the token of {call.access.who}: "
+                "check that the client is enabled and run the command again"
+            )
+        case 403:
+            return MissingRightError(explain_missing_right(call))
+        case 404 if call.path == "":
+            return realm_not_found(call.access, call.realm)
+        case 404:
+            return NotThereError(f"Keycloak at {call.access.url} has nothing at {call}")
+        case 409:
+            return AlreadyThereError(f"Keycloak at {call.access.url} already has what {call} should make")
+        case status if status == 429 or status >= 500:
+            error = UnavailableError(
+                f"Keycloak at {call.access.url} answered {call} with status {status}: "
+                "look into its log, or try again later"
+            )
+            error.retry_after_seconds = _retry_after(response)
+            return error
+        case status:
+            return UnexpectedAnswerError(
+                f"Keycloak at {call.access.url} answered {call} with status {status}, which means that "
+                "this program and the server do not understand each other: check the server's version"
+            )
+
+
+def explain_missing_right(call: Call) -> str:
+    """Return the sentence that names the role which would have allowed a call."""
+    head, *rest = call.path.split("/")
+    if call.method == "get":
+        right = (
+            "view-users" if rest and rest[-1] in {"users", "groups"} else _READ_RIGHTS.get(head, "view-realm")
+        )
+    else:
+        right = _WRITE_RIGHTS.get(head, "manage-realm")
+    return (
+        f"Keycloak refused {call} (403): give {call.access.who} the role {right} of client "
+        f"{rights_client(call.access.auth_realm, call.realm)} in realm {call.access.auth_realm}, "
+        "or run keycloak-license init"
+    )
+
+
+def rights_client(auth_realm: str, realm: str) -> str:
+    """Return the client whose roles are the rights over a realm.
+
+    Keycloak keeps them in the realm itself as ``realm-management``, and once more in the master realm as
+    ``<realm>-realm``.
+    """
+    return f"{realm}-realm" if auth_realm == "master" else "realm-management"
+
+
+def explain_failure(access: Access, error: KeycloakError) -> KeycloakLicenseError:
+    """Return what it means that no response came."""
+    cause = error.__cause__
+    if isinstance(cause, requests.exceptions.ReadTimeout):
+        return RequestTimeoutError(
+            f"Keycloak at {access.url} did not answer within {access.timeout_seconds} seconds: "
+            "look at its load, or raise keycloak.timeout_seconds"
+        )
+    if isinstance(cause, requests.exceptions.SSLError):
+        return UnavailableError(
+            f"The certificate of Keycloak at {access.url} is not trusted: "
+            "set keycloak.verify_tls to the file of its CA"
+        )
+    if isinstance(cause, requests.exceptions.ConnectTimeout):
+        why = "the connection timed out"
+    elif isinstance(cause, requests.exceptions.ConnectionError):
+        why = "the connection was refused or cut"
+    else:
+        why = type(cause or error).__name__
+    return UnavailableError(
+        f"Keycloak at {access.url} cannot be reached ({why}): check keycloak.url and that the server is up"
+    )
+
+
+def explain_login_failure(access: Access, error: KeycloakError) -> KeycloakLicenseError:
+    """Return what it means that Keycloak gave us no token."""
+    status = error.response_code
+    if status is None:
+        return explain_failure(access, error)
+    if status == 404:
+        return realm_not_found(access, access.auth_realm)
+    if status in {400, 401, 403}:
+        credential = "password" if access.username else "keycloak.client_secret"
+        return AuthenticationError(
+            f"Keycloak at {access.url} refused the login of {access.who} in realm {access.auth_realm} "
+            f"({_oauth_error(error)}): check {credential}"
+        )
+    return UnavailableError(
+        f"Keycloak at {access.url} answered the login with status {status}: try again later"
+    )
+
+
+def realm_not_found(access: Access, realm: str) -> RealmNotFoundError:
+    """Return the error for a realm that the server does not have."""
+    return RealmNotFoundError(
+        f"Keycloak at {access.url} has no realm {realm}: check keycloak.url, keycloak.auth_realm and the "
+        "names under realms"
+    )
+
+
+def not_keycloak(access: Access, what: str) -> UnexpectedAnswerError:
+    """Return the error for an answer that Keycloak would not give."""
+    return UnexpectedAnswerError(
+        f"What answers at {access.url} is not Keycloak's Admin API ({what}): check keycloak.url, "
+        "its path prefix and any proxy in between"
+    )
+
+
+def _oauth_error(error: KeycloakError) -> str:
+    body = (error.response_body or b"").decode(errors="replace")
+    for code in ("invalid_client", "unauthorized_client", "invalid_grant", "invalid_request"):
+        if code in body:
+            return code
+    return f"status {error.response_code}"
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    try:
+        seconds = float(response.headers.get("Retry-After", ""))
+    except ValueError:
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

@@ -1,0 +1,130 @@
+"""Reads who holds the applications' roles, role by role and never user by user.
+
+In: a client and the applications; out: a `RealmSnapshot` that says what it could not see. Called by
+`realm`. The number of requests depends on roles, groups and pages, not on users.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from keycloak_license.errors import UnavailableError
+from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.role_graph import RoleGraph, read_role_graph
+from keycloak_license.model.application import Application
+from keycloak_license.model.realm import Group, RealmSnapshot, User, containing_roles
+
+SERVICE_ACCOUNT_PREFIX = "service-account-"
+
+Progress = Callable[[str, int, int], None]
+
+
+def read_realm(
+    client: KeycloakClient, applications: Sequence[Application], progress: Progress
+) -> RealmSnapshot:
+    """Read a realm.
+
+    Raises when it cannot be read at all or a right is missing. A list that fails after that becomes a
+    gap: the snapshot may then show fewer users than there are.
+    """
+    realm = client.get("", wire.REALM)
+    clients = client.get("clients", wire.CLIENTS)
+    graph = read_role_graph(client, clients)
+    counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
+    holders = _HolderReader(client, graph, progress)
+    holders.read_roles(sorted(containing_roles(graph.composites, counted) & graph.roles.keys()))
+    return RealmSnapshot(
+        realm=realm.realm,
+        realm_id=realm.id,
+        roles=graph.roles,
+        composites=graph.composites,
+        groups=holders.groups,
+        users=holders.users,
+        role_users=holders.role_users,
+        role_groups=holders.role_groups,
+        group_members=holders.group_members,
+        service_accounts=holders.read_service_accounts(clients),
+        default_role_id=realm.default_role.id if realm.default_role else None,
+        default_groups=frozenset(
+            group.id for group in holders.groups.values() if group.path in realm.default_groups
+        ),
+        attributes=realm.attributes,
+        gaps=tuple(holders.gaps),
+    )
+
+
+@dataclass
+class _HolderReader:
+    """Collects the users and groups behind the roles that count."""
+
+    client: KeycloakClient
+    graph: RoleGraph
+    progress: Progress
+    users: dict[str, User] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    role_users: dict[str, frozenset[str]] = field(default_factory=dict)
+    role_groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    group_members: dict[str, frozenset[str]] = field(default_factory=dict)
+    gaps: list[str] = field(default_factory=list)
+
+    def read_roles(self, role_ids: Sequence[str]) -> None:
+        """Read the direct holders of the roles, then the groups that have them, with descendants."""
+        for done, role_id in enumerate(role_ids):
+            self.progress("roles", done, len(role_ids))
+            path = self.graph.path_of(role_id)
+            label = self.graph.roles[role_id].label
+            self.role_users[role_id] = self._read_users(f"{path}/users", f"users of {label}")
+            self.role_groups[role_id] = frozenset(self._read_groups(f"{path}/groups", f"groups of {label}"))
+        self._read_group_trees()
+
+    def read_service_accounts(self, clients: Sequence[wire.ClientRepresentation]) -> frozenset[str]:
+        """Return which of the users are service accounts.
+
+        Their names begin with `service-account-`, but a person's may too: only the client tells.
+        """
+        suspects = {
+            u.username: u for u in self.users.values() if u.username.startswith(SERVICE_ACCOUNT_PREFIX)
+        }
+        proved: set[str] = set()
+        for each in clients:
+            suspect = suspects.get(SERVICE_ACCOUNT_PREFIX + each.client_id.lower())
+            if suspect and each.service_accounts_enabled:
+                account = self.client.get(f"clients/{each.id}/service-account-user", wire.USER)
+                proved.add(account.id)
+        return frozenset(proved)
+
+    def _read_group_trees(self) -> None:
+        todo = list(self.groups)
+        while todo:
+            group = self.groups[todo.pop()]
+            if group.id in self.group_members:
+                continue
+            self.progress("groups", len(self.group_members), len(self.group_members) + len(todo) + 1)
+            self.group_members[group.id] = self._read_users(
+                f"groups/{group.id}/members", f"members of {group.label}"
+            )
+            todo += self._read_groups(f"groups/{group.id}/children", f"subgroups of {group.label}")
+
+    def _read_groups(self, path: str, what: str) -> list[str]:
+        found: list[str] = []
+        try:
+            for page in self.client.pages(path, wire.GROUPS, briefRepresentation="true"):
+                for group in page:
+                    found.append(group.id)
+                    self.groups[group.id] = Group(group.id, group.path, group.parent_id)
+        except UnavailableError as error:
+            self.gaps.append(f"the {what} were not read ({error})")
+        return found
+
+    def _read_users(self, path: str, what: str) -> frozenset[str]:
+        found: set[str] = set()
+        try:
+            for page in self.client.pages(path, wire.USERS, briefRepresentation="true"):
+                for user in page:
+                    found.add(user.id)
+                    self.users[user.id] = User(
+                        user.id, user.username, user.enabled, user.email, user.created_timestamp
+                    )
+        except UnavailableError as error:
+            self.gaps.append(f"the {what} were not read ({error})")
+        return frozenset(found)

@@ -1,0 +1,33 @@
+"""One realm of a Keycloak, as `services.ports.Realm` wants it.
+
+In: a client; out: snapshots and written attributes. Made by `bootstrap`.
+"""
+
+from collections.abc import Sequence
+
+from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.reader import Progress, read_realm
+from keycloak_license.keycloak_api.writer import write_attributes
+from keycloak_license.model.application import Application
+from keycloak_license.model.changes import AttributeChange
+from keycloak_license.model.realm import RealmSnapshot
+
+
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """Show nothing."""
+
+
+class KeycloakRealm:
+    """Reads and writes the client's realm."""
+
+    def __init__(self, client: KeycloakClient, progress: Progress = no_progress) -> None:
+        self.client = client
+        self._progress = progress
+
+    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+        """See `reader.read_realm`."""
+        return read_realm(self.client, applications, self._progress)
+
+    def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
+        """See `writer.write_attributes`."""
+        write_attributes(self.client, changes)

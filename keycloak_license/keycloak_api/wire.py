@@ -1,0 +1,108 @@
+"""The parts of Keycloak's representations that we read, checked for shape.
+
+In: response bodies; out: frozen models. Called by `client` for each answer: a list that is not one, or
+an entry without its id, is an unexpected answer, never an empty result.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.alias_generators import to_camel
+
+
+class Representation(BaseModel):
+    """Base of all: camelCase on the wire, unknown fields ignored, because they differ by version."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+
+class RoleRepresentation(Representation):
+    """A role in a list."""
+
+    id: str
+    name: str
+    composite: bool = False
+    client_role: bool = False
+    container_id: str
+    """The realm's id, or the id (not the client id) of the client."""
+
+
+class RealmRepresentation(Representation):
+    """A realm as ``GET /admin/realms/{realm}`` shows it to a caller with view-realm."""
+
+    id: str
+    realm: str
+    attributes: dict[str, str] = Field(default_factory=dict)
+    default_role: RoleRepresentation | None = None
+    default_groups: tuple[str, ...] = ()
+    """Paths."""
+
+
+class GroupRepresentation(Representation):
+    """A group in a list; `sub_group_count` is missing in some lists."""
+
+    id: str
+    path: str
+    parent_id: str | None = None
+    sub_group_count: int | None = None
+
+
+class UserRepresentation(Representation):
+    """A user in a brief list."""
+
+    id: str
+    username: str
+    enabled: bool
+    email: str | None = None
+    created_timestamp: int | None = None
+
+
+class ClientRepresentation(Representation):
+    """A client in a list."""
+
+    id: str
+    client_id: str
+    service_accounts_enabled: bool = False
+
+
+class ExportedComposites(Representation):
+    """The roles directly inside a role, by name."""
+
+    realm: tuple[str, ...] = ()
+    client: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class ExportedRole(Representation):
+    """A role in a realm export."""
+
+    id: str
+    name: str
+    container_id: str
+    composites: ExportedComposites = ExportedComposites()
+
+
+class ExportedRoles(Representation):
+    """All roles of a realm export; client roles by client id."""
+
+    realm: tuple[ExportedRole, ...] = ()
+    client: dict[str, tuple[ExportedRole, ...]] = Field(default_factory=dict)
+
+
+class PartialExport(Representation):
+    """A partial export with groups and roles."""
+
+    roles: ExportedRoles
+
+
+class CountRepresentation(Representation):
+    """The answer of the count endpoints."""
+
+    count: int
+
+
+REALM = TypeAdapter(RealmRepresentation)
+ROLES = TypeAdapter(list[RoleRepresentation])
+GROUPS = TypeAdapter(list[GroupRepresentation])
+USERS = TypeAdapter(list[UserRepresentation])
+USER = TypeAdapter(UserRepresentation)
+CLIENTS = TypeAdapter(list[ClientRepresentation])
+EXPORT = TypeAdapter(PartialExport)
+COUNT = TypeAdapter(CountRepresentation)

@@ -1,0 +1,1 @@
+"""The business rules: pure functions over `model`, with `now` passed in."""

@@ -1,0 +1,78 @@
+"""Who gets a seat of one application: first come, first served.
+
+In: the consumers, the claims of the last sync and the terms; out: an `Allocation`. Called by
+`plan.planner` for each application on its own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from keycloak_license.model.realm import User
+from keycloak_license.model.seat import Allocation, Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an allocation may do."""
+
+    limit: int | None
+    """Licensed seats; None is unlimited."""
+    may_release: bool = True
+    """Whether a user who is not seen consuming is taken to have stopped; not after an incomplete read."""
+    may_displace: bool = True
+    """Whether holders beyond the limit lose their seats; not while access is blocked anyway, so that
+    a renewal finds the same people."""
+
+
+def allocate(
+    application: str, consumers: Mapping[str, User], claims: Iterable[Claim], terms: Terms, now: datetime
+) -> Allocation:
+    """Return who is seated and who waits.
+
+    A holder keeps the seat while he consumes. Free seats go to the waiting in order. A smaller limit
+    takes the newest seats first; who loses one that way stands first in the queue.
+    """
+    known = {claim.user_id: claim for claim in claims}
+    staying = [claim for claim in known.values() if claim.user_id in consumers or not terms.may_release]
+    arriving = [_new_claim(application, user, now) for user in consumers.values() if user.id not in known]
+
+    holders = sorted((claim for claim in staying if claim.is_seated), key=_queue_order)
+    kept = holders[: terms.limit] if terms.may_displace else holders
+    displaced = [replace(claim, is_seated=False) for claim in holders[len(kept) :]]
+
+    queue = sorted([*displaced, *arriving, *(c for c in staying if not c.is_seated)], key=_queue_order)
+    free = len(queue) if terms.limit is None else max(0, terms.limit - len(kept))
+    granted = [replace(claim, is_seated=True, seated_at=claim.seated_at or now) for claim in queue[:free]]
+    return Allocation(
+        application=application,
+        limit=terms.limit,
+        seated=tuple(sorted([*kept, *granted], key=_queue_order)),
+        waiting=tuple(queue[free:]),
+    )
+
+
+def _new_claim(application: str, user: User, now: datetime) -> Claim:
+    return Claim(
+        application=application,
+        user_id=user.id,
+        username=user.username,
+        email=user.email,
+        created_at=user.created_at,
+        claimed_at=now,
+    )
+
+
+def _queue_order(claim: Claim) -> tuple[bool, datetime, datetime, float, str]:
+    """Order by: those who had a seat, oldest seat first; then by claim, account age and id.
+
+    Some federated users have no ``createdTimestamp``; they come after those of the same instant.
+    """
+    created = float("inf") if claim.created_at is None else claim.created_at
+    return (
+        claim.seated_at is None,
+        claim.seated_at or claim.claimed_at,
+        claim.claimed_at,
+        created,
+        claim.user_id,
+    )

@@ -1,0 +1,147 @@
+"""Who consumes which application, and by which path.
+
+In: a `RealmSnapshot`; out: users and the paths that lead from them to an application's role. Called by
+`plan.planner` and `services.overview`. The seed: "if a user is enabled and has at least one application
+role assigned, this user is considered a user of this application and consumes one license".
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from keycloak_license.model.application import Application, matches
+from keycloak_license.model.realm import Group, RealmSnapshot, User
+
+Path = tuple[str, ...]
+"""Steps from a user to an application's role, for example ``("group /AGENTS", "role WFM_AGENT")``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One way to an application's role, and everybody who goes it."""
+
+    path: Path
+    user_ids: frozenset[str]
+
+
+def resolve_consumers(
+    snapshot: RealmSnapshot, application: Application, exempt_users: Iterable[str]
+) -> dict[str, User]:
+    """Return the users, by id, who consume the application: each once, however many ways he has."""
+    exempt = {username.lower() for username in exempt_users}
+    user_ids: set[str] = set()
+    for grant in find_grants(snapshot, application):
+        user_ids |= grant.user_ids
+    return {
+        user_id: snapshot.users[user_id]
+        for user_id in user_ids
+        if counts(snapshot, snapshot.users[user_id], exempt)
+    }
+
+
+def counts(snapshot: RealmSnapshot, user: User, exempt: set[str]) -> bool:
+    """Whether a user can consume at all: enabled, a person, and not exempt by the licence."""
+    return user.enabled and user.id not in snapshot.service_accounts and user.username.lower() not in exempt
+
+
+def paths_by_user(snapshot: RealmSnapshot, application: Application) -> dict[str, list[Path]]:
+    """Return every path of every user who has one, shortest first."""
+    paths: dict[str, list[Path]] = {}
+    for grant in sorted(find_grants(snapshot, application), key=lambda grant: (len(grant.path), grant.path)):
+        for user_id in grant.user_ids:
+            paths.setdefault(user_id, []).append(grant.path)
+    return paths
+
+
+def find_grants(snapshot: RealmSnapshot, application: Application) -> Iterator[Grant]:
+    """Yield each way to one of the application's roles that somebody has.
+
+    Ways that differ only in the middle of nested composites count as one: the shortest is told.
+    """
+    tree = _children_by_parent(snapshot.groups)
+    for role in snapshot.roles.values():
+        if not application.counts(role):
+            continue
+        for role_id, chain in _chains_to(snapshot, role.id).items():
+            role_steps = tuple(snapshot.roles[step].label for step in chain)
+            if users := snapshot.role_users.get(role_id):
+                yield Grant(role_steps, users)
+            for group_id in snapshot.role_groups.get(role_id, ()):
+                for group_steps, member_group in _subtree(snapshot.groups, tree, group_id):
+                    if members := snapshot.group_members.get(member_group):
+                        yield Grant(group_steps + role_steps, members)
+
+
+def find_warnings(snapshot: RealmSnapshot, applications: Sequence[Application]) -> Iterator[str]:
+    """Yield a sentence for each part of the configuration that probably is not meant so."""
+    for application in applications:
+        for pattern in application.patterns():
+            if not any(matches(role, pattern) for role in snapshot.roles.values()):
+                where = f"of client {pattern[0]} " if pattern[0] else ""
+                yield (
+                    f"The pattern {pattern[1]!r} {where}in applications.{application.id} matches no role of "
+                    f"realm {snapshot.realm}; it may be a typing error"
+                )
+        if everybody := _reason_everybody_consumes(snapshot, application):
+            yield f"Every user of realm {snapshot.realm} becomes a consumer of {application.id}: {everybody}"
+
+
+def _reason_everybody_consumes(snapshot: RealmSnapshot, application: Application) -> str | None:
+    for role in snapshot.roles.values():
+        if not application.counts(role):
+            continue
+        chains = _chains_to(snapshot, role.id)
+        if snapshot.default_role_id in chains:
+            return f"{role.label} is among the default roles"
+        for role_id in chains:
+            for group_id in snapshot.role_groups.get(role_id, ()):
+                for default_group in snapshot.default_groups:
+                    if group_id in _lineage(snapshot.groups, default_group):
+                        return f"the default {snapshot.groups[default_group].label} has {role.label}"
+    return None
+
+
+def _chains_to(snapshot: RealmSnapshot, target: str) -> dict[str, tuple[str, ...]]:
+    """Return, for the role and every role that contains it, the shortest chain of roles down to it."""
+    parents: dict[str, list[str]] = {}
+    for parent, children in snapshot.composites.items():
+        for child in children:
+            parents.setdefault(child, []).append(parent)
+    chains: dict[str, tuple[str, ...]] = {target: (target,)}
+    level = [target]
+    while level:
+        above: list[str] = []
+        for child in level:
+            for parent in sorted(parents.get(child, ())):
+                if parent not in chains and parent in snapshot.roles:
+                    chains[parent] = (parent, *chains[child])
+                    above.append(parent)
+        level = above
+    return chains
+
+
+def _children_by_parent(groups: Mapping[str, Group]) -> dict[str, list[str]]:
+    children: dict[str, list[str]] = {}
+    for group in groups.values():
+        if group.parent_id is not None:
+            children.setdefault(group.parent_id, []).append(group.id)
+    return children
+
+
+def _subtree(
+    groups: Mapping[str, Group], tree: Mapping[str, list[str]], top: str
+) -> Iterator[tuple[Path, str]]:
+    """Yield a group and its descendants, each with the steps from it up to the top.
+
+    Members of a subgroup have their ancestors' roles (Keycloak's inheritance goes down only).
+    """
+    todo: list[tuple[Path, str]] = [((groups[top].label,), top)]
+    while todo:
+        steps, group_id = todo.pop()
+        yield steps, group_id
+        todo.extend(((groups[child].label, *steps), child) for child in tree.get(group_id, ()))
+
+
+def _lineage(groups: Mapping[str, Group], group_id: str | None) -> Iterator[str]:
+    while group_id is not None and group_id in groups:
+        yield group_id
+        group_id = groups[group_id].parent_id

@@ -1,0 +1,78 @@
+"""How the licences of a realm stand at one moment.
+
+In: the imported licences, the installation they must be activated for, `now` and the realm's time zone;
+out: a `Standing`. Called by `plan.planner` and `services`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from keycloak_license.model.license import (
+    ImportedLicense,
+    License,
+    LicenseState,
+    LicenseType,
+    Reason,
+    Standing,
+)
+
+GRACE_DAYS = 30
+"""The seed: "At 00:00 hours on the 30th day, an inactive license stops working"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a licence is judged against."""
+
+    installation_id: str
+    realm_id: str
+    zone: ZoneInfo
+    """All dates of a licence are days in this zone."""
+
+
+def judge(licenses: Iterable[ImportedLicense], installation: Installation, now: datetime) -> Standing:
+    """Return the standing of the licence that counts now.
+
+    A running temporary licence overlays a commercial one; when it ends, the commercial one counts
+    again. Of several of a kind the one that started last counts, so that a renewal takes over at its
+    start.
+    """
+    in_force = [each for each in licenses if each.replaced_at is None]
+    started = [each for each in in_force if now >= day_start(each.license.starts_on, installation.zone)]
+    if not started:
+        reason = Reason.NOT_STARTED if in_force else Reason.NO_LICENSE
+        return Standing(state=LicenseState.NONE, reason=reason)
+    started.sort(key=lambda each: (each.license.starts_on, each.license.issue, each.imported_at))
+    standings = [judge_alone(each.license, installation, now) for each in reversed(started)]
+    return min(standings, key=_precedence)
+
+
+def judge_alone(license_: License, installation: Installation, now: datetime) -> Standing:
+    """Return the standing of one licence that has started, as if it were the only one."""
+    ends_at = day_start(license_.expires_on + timedelta(days=1), installation.zone)
+    if now >= ends_at:
+        return Standing(LicenseState.EXPIRED, Reason.EXPIRED, license_, ends_at)
+    if license_.type is LicenseType.TEMPORARY:
+        return Standing(LicenseState.OK, Reason.TEMPORARY, license_, ends_at)
+    if license_.activation is None:
+        grace_ends_at = day_start(license_.issued_on + timedelta(days=GRACE_DAYS), installation.zone)
+        reason = Reason.GRACE if now < grace_ends_at else Reason.GRACE_OVER
+        return Standing(LicenseState.NOT_ACTIVATED, reason, license_, min(grace_ends_at, ends_at))
+    activated_for = (license_.activation.installation_id, license_.activation.realm_id)
+    if activated_for != (installation.installation_id, installation.realm_id):
+        return Standing(LicenseState.NOT_ACTIVATED, Reason.OTHER_INSTALLATION, license_)
+    return Standing(LicenseState.OK, Reason.ACTIVE, license_, ends_at)
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first instant of a day, also where the clocks skip midnight."""
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC).astimezone(zone)
+
+
+def _precedence(standing: Standing) -> int:
+    is_temporary = standing.license is not None and standing.license.type is LicenseType.TEMPORARY
+    if is_temporary and standing.is_granted:
+        return 0
+    return 2 if is_temporary else 1
