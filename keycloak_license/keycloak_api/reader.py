@@ -53,6 +53,11 @@ def read_realm(
     )
 
 
+def to_user(user: wire.UserRepresentation) -> User:
+    """Return a user without the wire around him."""
+    return User(user.id, user.username, user.enabled, user.email, user.created_timestamp)
+
+
 @dataclass
 class _HolderReader:
     """Collects the users and groups behind the roles that count."""
@@ -122,9 +127,7 @@ class _HolderReader:
             for page in self.client.pages(path, wire.USERS, briefRepresentation="true"):
                 for user in page:
                     found.add(user.id)
-                    self.users[user.id] = User(
-                        user.id, user.username, user.enabled, user.email, user.created_timestamp
-                    )
+                    self.users[user.id] = to_user(user)
         except UnavailableError as error:
             self.gaps.append(f"the {what} were not read ({error})")
         return frozenset(found)

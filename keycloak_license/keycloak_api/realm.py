@@ -4,13 +4,16 @@ In: a client; out: snapshots and written attributes. Made by `bootstrap`.
 """
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
+from keycloak_license.errors import NotThereError
+from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.keycloak_api.reader import Progress, read_realm
+from keycloak_license.keycloak_api.reader import Progress, read_realm, to_user
 from keycloak_license.keycloak_api.writer import write_attributes
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
-from keycloak_license.model.realm import RealmSnapshot
+from keycloak_license.model.realm import RealmSnapshot, User
 
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
@@ -27,6 +30,17 @@ class KeycloakRealm:
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:
         """See `reader.read_realm`."""
         return read_realm(self.client, applications, self._progress)
+
+    def find_user(self, name: str) -> User | None:
+        """Return the user of that exact username or id."""
+        for found in self.client.get(
+            "users", wire.USERS, username=name, exact="true", briefRepresentation="true"
+        ):
+            return to_user(found)
+        try:
+            return to_user(self.client.get(f"users/{quote(name, safe='')}", wire.USER))
+        except NotThereError:
+            return None
 
     def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
         """See `writer.write_attributes`."""

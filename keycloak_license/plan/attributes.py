@@ -12,6 +12,7 @@ from keycloak_license.model.license import License
 from keycloak_license.model.report import ApplicationUsage, RealmReport
 
 INSTALLATION_ID = "license.installation_id"
+LICENSE_FILE = "license.file"
 EXPIRY_NOTICE_DAYS = "license.expiry_notice_days"
 """Set by realm admins, read by us, never written or removed."""
 
@@ -65,7 +66,7 @@ def desired_attributes(report: RealmReport) -> dict[str, str]:
 
 def _license_attributes(license_: License) -> dict[str, str]:
     return {
-        "license.file": license_.file,
+        LICENSE_FILE: license_.file,
         "license.number": license_.number,
         "license.type": license_.type.value,
         "license.customer": license_.customer,

@@ -110,22 +110,23 @@ def make_report(inputs: SyncInputs, allocations: Sequence[Allocation]) -> RealmR
     warnings = [*inputs.warnings, *(f"Incomplete read, nobody loses a seat: {gap}" for gap in snapshot.gaps)]
     if snapshot.is_complete:
         warnings.extend(find_warnings(snapshot, inputs.applications))
-    names = {application.id: application.name for application in inputs.applications}
     return RealmReport(
         realm=snapshot.realm,
         installation_id=inputs.installation_id,
         standing=inputs.standing,
         applications=tuple(
-            ApplicationUsage(
-                id=allocation.application,
-                name=names[allocation.application],
-                seats=allocation.limit,
-                used=len(allocation.seated),
-                waiting=len(allocation.waiting),
-            )
-            for allocation in allocations
+            count_usage(application, allocation.limit, (*allocation.seated, *allocation.waiting))
+            for application, allocation in zip(inputs.applications, allocations, strict=True)
         ),
         synced_at=inputs.now,
         is_complete=snapshot.is_complete,
         warnings=tuple(warnings),
+    )
+
+
+def count_usage(application: Application, limit: int | None, claims: Sequence[Claim]) -> ApplicationUsage:
+    """Return the one count that screen, mail, metrics and attributes show."""
+    used = sum(claim.is_seated for claim in claims)
+    return ApplicationUsage(
+        id=application.id, name=application.name, seats=limit, used=used, waiting=len(claims) - used
     )

@@ -9,7 +9,7 @@ from typing import Protocol
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.license import License
-from keycloak_license.model.realm import RealmSnapshot
+from keycloak_license.model.realm import RealmSnapshot, User
 from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncRecord
 
 Progress = Callable[[str, int, int], None]
@@ -21,6 +21,9 @@ class Realm(Protocol):
 
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:
         """Read who holds the applications' roles; what could not be read is in `gaps`."""
+
+    def find_user(self, name: str) -> User | None:
+        """Return the user of that exact username or id, None when there is none."""
 
     def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
         """Carry out attribute changes; no call at all when there are none."""
@@ -35,8 +38,10 @@ class Ledger(Protocol):
     def record_sync(self, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         """Carry out claim changes, write their seat events and the sync itself, as one transaction."""
 
-    def add_license(self, realm: str, license_: StoredLicense, *, replaces: bool) -> None:
-        """Keep a licence; with `replaces`, take those in force out of force at the same instant."""
+    def add_license(
+        self, realm: str, license_: StoredLicense, replaced: Sequence[StoredLicense] = ()
+    ) -> None:
+        """Keep a licence, and take the replaced ones out of force at the instant of its import."""
 
     def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
         """Return the history of claims, oldest first."""

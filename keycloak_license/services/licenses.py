@@ -1,0 +1,125 @@
+"""Importing a licence.
+
+In: the bytes of a file; out: what the realm is like before and after. Called by `cli.license`. A file
+that is refused changes nothing; a genuine one is never refused for usage, its effects are shown first.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from keycloak_license.errors import LicenseRefusedError
+from keycloak_license.model.license import License, LicenseType
+from keycloak_license.model.record import StoredLicense
+from keycloak_license.model.report import RealmReport, SyncPlan
+from keycloak_license.plan.lifecycle import day_start
+from keycloak_license.services.reconcile import ManagedRealm, Observation, apply, make_plan, observe
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseImport:
+    """An import as it would be, or was, carried out."""
+
+    license: License
+    replaced: tuple[StoredLicense, ...]
+    before: RealmReport
+    plan: SyncPlan
+    is_known: bool
+    """Whether this very file is in force already; then there was nothing to do."""
+
+
+Confirm = Callable[[LicenseImport], bool]
+"""Asked before another licence is taken out of force."""
+
+
+def preview_import(managed: ManagedRealm, file: bytes, now: datetime) -> LicenseImport:
+    """Return what importing a file would do; nothing is written."""
+    return _prepare(managed, managed.verifier.verify(file), now)[1]
+
+
+def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, now: datetime) -> LicenseImport:
+    """Import a file and sync.
+
+    Raises `LicenseRefusedError` when the file is not genuine, does not fit this installation, is older
+    than what is known of the same number, or replacing was not confirmed.
+    """
+    license_ = managed.verifier.verify(file)
+    seen, result = _prepare(managed, license_, now)
+    if result.is_known:
+        return result
+    if result.replaced and not confirm(result):
+        numbers = ", ".join(each.number for each in result.replaced)
+        raise LicenseRefusedError(
+            f"Licence {license_.number} was not imported because it would replace {numbers} in realm "
+            f"{managed.name}: confirm with --replace"
+        )
+    managed.ledger.add_license(managed.name, _stored(license_, now), result.replaced)
+    apply(managed, seen, result.plan, now)
+    return result
+
+
+def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[Observation, LicenseImport]:
+    _refuse_unknown_applications(managed, license_)
+    seen = observe(managed, now)
+    _refuse_older_issue(managed, seen.licenses, license_)
+    in_force = [each for each in seen.licenses if each.replaced_at is None]
+    is_known = any(each.file == license_.file for each in in_force)
+    replaced = () if is_known else tuple(_find_replaced(managed, in_force, license_, now))
+    after = in_force if is_known else [each for each in in_force if each not in replaced]
+    added = [] if is_known else [_stored(license_, now)]
+    result = LicenseImport(
+        license=license_,
+        replaced=replaced,
+        before=make_plan(managed, seen, in_force, now).report,
+        plan=make_plan(managed, seen, [*after, *added], now),
+        is_known=is_known,
+    )
+    return seen, result
+
+
+def _find_replaced(
+    managed: ManagedRealm, in_force: Sequence[StoredLicense], license_: License, now: datetime
+) -> list[StoredLicense]:
+    """Return which licences a new one takes out of force.
+
+    One that starts later waits beside the present one. A temporary one leaves a commercial one in place,
+    to fall back to.
+    """
+    if now < day_start(license_.starts_on, managed.zone):
+        return []
+    if license_.type is LicenseType.COMMERCIAL:
+        return list(in_force)
+    return [each for each in in_force if not _is_commercial(managed, each)]
+
+
+def _is_commercial(managed: ManagedRealm, stored: StoredLicense) -> bool:
+    try:
+        return managed.verifier.verify(stored.file.encode()).type is LicenseType.COMMERCIAL
+    except LicenseRefusedError:
+        return False
+
+
+def _refuse_unknown_applications(managed: ManagedRealm, license_: License) -> None:
+    known = {application.id for application in managed.applications}
+    if unknown := sorted(license_.scope.keys() - known):
+        raise LicenseRefusedError(
+            f"Licence {license_.number} is for {_names(unknown)}, which the configuration does not have "
+            f"(it has {_names(sorted(known))}): add what is missing under applications"
+        )
+
+
+def _refuse_older_issue(managed: ManagedRealm, known: Sequence[StoredLicense], license_: License) -> None:
+    newest = max((each.issue for each in known if each.number == license_.number), default=0)
+    if license_.issue < newest:
+        raise LicenseRefusedError(
+            f"Issue {license_.issue} of licence {license_.number} is older than issue {newest}, which realm "
+            f"{managed.name} already has: import the newest file you were sent"
+        )
+
+
+def _names(ids: Sequence[str]) -> str:
+    return ", ".join(ids)
+
+
+def _stored(license_: License, now: datetime) -> StoredLicense:
+    return StoredLicense(license_.number, license_.issue, license_.file, imported_at=now)

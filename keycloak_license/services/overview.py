@@ -1,0 +1,131 @@
+"""What a realm is like, without changing it.
+
+In: a `ManagedRealm` and `now`; out: reports and lists for people. Called by `cli` and the screen.
+`read_status` asks the ledger alone, so it also answers while Keycloak is down; the others read the realm
+and show what a sync at this moment would find.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from keycloak_license.errors import ConfigurationError
+from keycloak_license.model.application import Application
+from keycloak_license.model.realm import User
+from keycloak_license.model.report import RealmReport
+from keycloak_license.model.seat import Allocation, Claim
+from keycloak_license.plan.consumers import Path, paths_by_user
+from keycloak_license.plan.lifecycle import Installation, judge
+from keycloak_license.plan.planner import count_usage, exempt_users, seat_terms
+from keycloak_license.services.reconcile import ManagedRealm, make_plan, observe, verify_licenses
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user who holds or waits for a seat."""
+
+    claim: Claim
+    position: int | None
+    """Place in the queue, from 1; None for a holder."""
+    paths: tuple[Path, ...]
+
+    @property
+    def since(self) -> datetime:
+        """When the seat was given, or the waiting began."""
+        return (self.claim.seated_at if self.claim.is_seated else None) or self.claim.claimed_at
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a user holds, waits for or does not need a seat of one application."""
+
+    application: Application
+    member: Member | None
+    """None when the user does not consume."""
+    paths: tuple[Path, ...]
+    """Also those that do not count, for example of a disabled user."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserExplanation:
+    """A user and every application."""
+
+    user: User
+    is_exempt: bool
+    applications: tuple[Explanation, ...]
+
+
+def read_status(managed: ManagedRealm, now: datetime) -> RealmReport:
+    """Return licence and usage as of the last sync, judged now."""
+    record = managed.ledger.load(managed.name)
+    genuine, warnings = verify_licenses(managed.verifier, record.licenses)
+    last = record.last_sync
+    installation = Installation(record.installation_id or "", last.realm_id if last else "", managed.zone)
+    standing = judge(genuine, installation, now)
+    usages = []
+    for application in managed.applications:
+        claims = [claim for claim in record.claims if claim.application == application.id]
+        limit = seat_terms(standing, application.id, is_complete=True).limit
+        usages.append(count_usage(application, limit, claims))
+    if last is None:
+        warnings += (f"Realm {managed.name} was never synced: run keycloak-license sync",)
+    else:
+        warnings += tuple(each for each in last.warnings if each not in warnings)
+    return RealmReport(
+        realm=managed.name,
+        installation_id=record.installation_id,
+        standing=standing,
+        applications=tuple(usages),
+        synced_at=last.synced_at if last else None,
+        is_complete=last.is_complete if last else False,
+        warnings=warnings,
+    )
+
+
+def list_members(
+    managed: ManagedRealm, application_id: str, now: datetime
+) -> tuple[Allocation, list[Member]]:
+    """Return an application's allocation and its members: the seated, then the waiting in order."""
+    application = find_application(managed.applications, application_id)
+    seen = observe(managed, now)
+    plan = make_plan(managed, seen, seen.licenses, now)
+    allocation = next(each for each in plan.allocations if each.application == application.id)
+    return allocation, _members(allocation, paths_by_user(seen.snapshot, application))
+
+
+def explain_user(managed: ManagedRealm, name: str, now: datetime) -> UserExplanation:
+    """Return why a user, given by username or id, holds, waits for or does not need each seat."""
+    user = managed.keycloak.find_user(name)
+    if user is None:
+        raise ConfigurationError(
+            f"Realm {managed.name} has no user {name!r}: give the exact username or the user's id"
+        )
+    seen = observe(managed, now)
+    plan = make_plan(managed, seen, seen.licenses, now)
+    explanations = []
+    for application, allocation in zip(managed.applications, plan.allocations, strict=True):
+        paths = paths_by_user(seen.snapshot, application)
+        member = next((m for m in _members(allocation, paths) if m.claim.user_id == user.id), None)
+        explanations.append(Explanation(application, member, tuple(paths.get(user.id, ()))))
+    exempt = {username.lower() for username in exempt_users(plan.report.standing)}
+    return UserExplanation(user, user.username.lower() in exempt, tuple(explanations))
+
+
+def find_application(applications: Sequence[Application], application_id: str) -> Application:
+    """Return the application of that id."""
+    for application in applications:
+        if application.id == application_id:
+            return application
+    known = ", ".join(application.id for application in applications)
+    raise ConfigurationError(
+        f"There is no application {application_id!r} in the configuration: it has {known}"
+    )
+
+
+def _members(allocation: Allocation, paths: dict[str, list[Path]]) -> list[Member]:
+    seated = [Member(claim, None, tuple(paths.get(claim.user_id, ()))) for claim in allocation.seated]
+    waiting = [
+        Member(claim, position, tuple(paths.get(claim.user_id, ())))
+        for position, claim in enumerate(allocation.waiting, start=1)
+    ]
+    return seated + waiting
