@@ -129,10 +129,15 @@ class KeycloakClient:
         call = Call(self.access, self.realm, "post", path)
         self._with_retries(lambda: self._send(call, {}, body))
 
-    def delete(self, path: str) -> None:
+    def check(self, path: str, body: Any) -> None:
+        """Post something that only asks; a refusal is `UnexpectedAnswerError` and is not repeated."""
+        call = Call(self.access, self.realm, "post", path)
+        self._send(call, {}, body)
+
+    def delete(self, path: str, body: Any = None) -> None:
         """Take something away; the same errors as `get`."""
         call = Call(self.access, self.realm, "delete", path)
-        self._with_retries(lambda: self._send(call, {}))
+        self._with_retries(lambda: self._send(call, {}, body))
 
     def _with_retries(self, act: Callable[[], T]) -> T:
         policy = self._retry

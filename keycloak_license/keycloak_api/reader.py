@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from keycloak_license.errors import UnavailableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.federation import find_silent_providers
 from keycloak_license.keycloak_api.role_graph import RoleGraph, read_role_graph
 from keycloak_license.model.application import Application
 from keycloak_license.model.realm import Group, RealmSnapshot, User, containing_roles
@@ -49,7 +50,7 @@ def read_realm(
             group.id for group in holders.groups.values() if group.path in realm.default_groups
         ),
         attributes=realm.attributes,
-        gaps=tuple(holders.gaps),
+        gaps=(*holders.gaps, *find_silent_providers(client)),
     )
 
 

@@ -63,6 +63,44 @@ class ClientRepresentation(Representation):
     service_accounts_enabled: bool = False
 
 
+class OwnedClientRepresentation(Representation):
+    """A client with what tells whether it is ours, as an admin sees it."""
+
+    id: str
+    client_id: str
+    secret: str | None = None
+    attributes: dict[str, str | None] = Field(default_factory=dict)
+
+
+class OwnedRoleRepresentation(Representation):
+    """A role with what tells whether it is ours."""
+
+    id: str
+    name: str
+    attributes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class ComponentRepresentation(Representation):
+    """A component, for example a user storage provider."""
+
+    id: str
+    name: str
+    provider_id: str
+    config: dict[str, tuple[str | None, ...]] = Field(default_factory=dict)
+
+
+class SystemInfo(Representation):
+    """The part of the server info that names the version."""
+
+    version: str | None = None
+
+
+class ServerInfo(Representation):
+    """The server info; only callers with manage-realm see the version."""
+
+    system_info: SystemInfo = SystemInfo()
+
+
 class ExportedComposites(Representation):
     """The roles directly inside a role, by name."""
 
@@ -105,4 +143,9 @@ USERS = TypeAdapter(list[UserRepresentation])
 USER = TypeAdapter(UserRepresentation)
 CLIENTS = TypeAdapter(list[ClientRepresentation])
 EXPORT = TypeAdapter(PartialExport)
+OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation])
+OWNED_ROLE = TypeAdapter(OwnedRoleRepresentation)
+COMPONENTS = TypeAdapter(list[ComponentRepresentation])
+SERVER_INFO = TypeAdapter(ServerInfo)
+ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)

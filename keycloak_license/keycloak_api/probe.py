@@ -1,0 +1,79 @@
+"""Proves what the sidecar needs of Keycloak by trying it.
+
+In: a client; out: a `Check` for each thing. Called by `cli.doctor`. Nothing is changed.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+
+from keycloak_license.errors import UnavailableError, UnexpectedAnswerError
+from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.federation import list_providers, why_silent
+from keycloak_license.model.check import Check, try_out
+
+MAX_SKEW_SECONDS = 30
+
+_READS = (
+    ("view-realm", "roles"),
+    ("view-users", "users"),
+    ("view-clients", "clients"),
+    ("view-events", "admin-events"),
+)
+
+
+def probe(client: KeycloakClient, now: datetime) -> Iterator[Check]:
+    """Yield what was found; stops early when Keycloak cannot be reached or logged into at all."""
+    reached = try_out("keycloak", lambda: _describe_server(client))
+    yield reached
+    if not reached.is_ok:
+        return
+    for right, path in _READS:
+        yield try_out(f"right {right}", lambda path=path: _try_read(client, path))  # type: ignore[misc]
+    yield try_out("right manage-realm", lambda: _try_manage(client))
+    yield try_out("federation", lambda: _describe_federation(client))
+    yield try_out("clock", lambda: _describe_clock(client, now))
+
+
+def _describe_server(client: KeycloakClient) -> str:
+    version = client.get("/serverinfo", wire.SERVER_INFO).system_info.version
+    return f"Keycloak {version or '(version not shown without manage-realm)'} answers at {client.access.url}"
+
+
+def _try_read(client: KeycloakClient, path: str) -> str:
+    client.get(path, wire.ANYTHING, max=1)
+    return f"{client.access.who} may read {path} of realm {client.realm}"
+
+
+def _try_manage(client: KeycloakClient) -> str:
+    """Ask for a test without an address: Keycloak refuses it as nonsense, but only where it is allowed."""
+    with suppress(UnexpectedAnswerError):
+        client.check("testLDAPConnection", {"action": "testConnection", "connectionUrl": ""})
+    return f"{client.access.who} may write the attributes of realm {client.realm}"
+
+
+def _describe_federation(client: KeycloakClient) -> str:
+    providers = list_providers(client)
+    for provider in providers:
+        if why := why_silent(client, provider):
+            raise UnavailableError(
+                f"User storage provider {provider.name} {why}: as long as that is so, nobody loses a seat"
+            )
+    return (
+        f"{len(providers)} user storage providers, all answering"
+        if providers
+        else "no user storage providers"
+    )
+
+
+def _describe_clock(client: KeycloakClient, now: datetime) -> str:
+    if client.server_time is None:
+        return "Keycloak does not tell its time"
+    skew = (now - client.server_time).total_seconds()
+    if abs(skew) > MAX_SKEW_SECONDS:
+        raise UnavailableError(
+            f"The clock here is {abs(skew):.0f} seconds {'ahead of' if skew > 0 else 'behind'} Keycloak's: "
+            "set both by the same time server"
+        )
+    return "the clocks here and at Keycloak agree"
