@@ -6,13 +6,15 @@ In: a client with an administrator's login; out: the names of what was made or r
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from keycloak_license.errors import ConfigurationError, NotThereError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.answers import rights_client
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.writer import write_attributes
-from keycloak_license.model.changes import AttributeChange
+from keycloak_license.model.attributes import INSTALLATION_ID, is_owned
+from keycloak_license.model.changes import AttributeRemoved, AttributeSet
 
 MARK = "keycloak-license.owned"
 MANAGE_LICENSES = "manage-licenses"
@@ -45,12 +47,12 @@ class Provisioner:
         self._client_id = client_id
 
     def provision(
-        self, enforcement: str, attributes: list[AttributeChange], client_secret: str | None = None
+        self, enforcement: str, *, installation_id: str | None = None, client_secret: str | None = None
     ) -> Provisioned:
         """Make what is missing and give the service account just the rights of the enforcement.
 
-        `attributes` are written as they are given; `client_secret` is used for a new client instead of
-        one that Keycloak makes up.
+        `installation_id` is what the ledger knows, used when the realm has none; `client_secret` is for
+        a new client, instead of one that Keycloak makes up.
         """
         done = Provisioned()
         client = self._find_client()
@@ -67,15 +69,17 @@ class Provisioner:
             }
             self._realm.create("roles", body)
             done.created.append(f"role {MANAGE_LICENSES}")
-        write_attributes(self._realm, attributes)
-        done.created += [f"attribute {change.name}" for change in attributes]
+        if INSTALLATION_ID not in self._realm.get("", wire.REALM).attributes:
+            write_attributes(self._realm, [AttributeSet(INSTALLATION_ID, installation_id or str(uuid4()))])
+            done.created.append(f"attribute {INSTALLATION_ID}")
         return done
 
-    def remove(self, attributes: list[AttributeChange]) -> Provisioned:
+    def remove(self) -> Provisioned:
         """Take out what we made: attributes, role, client."""
         done = Provisioned()
-        write_attributes(self._realm, attributes)
-        done.removed += [f"attribute {change.name}" for change in attributes]
+        owned = sorted(filter(is_owned, self._realm.get("", wire.REALM).attributes))
+        write_attributes(self._realm, [AttributeRemoved(name) for name in owned])
+        done.removed += [f"attribute {name}" for name in owned]
         role = self._find_role()
         if role is not None and MARK in role.attributes:
             self._realm.delete(f"roles/{MANAGE_LICENSES}")

@@ -4,27 +4,12 @@ In: a `RealmReport` and the realm's attributes as read; out: the attribute chang
 `plan.planner`. The exact set of names is the contract with everybody who reads them.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 
+from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE, is_owned
 from keycloak_license.model.changes import AttributeChange, AttributeRemoved, AttributeSet
 from keycloak_license.model.license import License
 from keycloak_license.model.report import ApplicationUsage, RealmReport
-
-INSTALLATION_ID = "license.installation_id"
-LICENSE_FILE = "license.file"
-EXPIRY_NOTICE_DAYS = "license.expiry_notice_days"
-"""Set by realm admins, read by us, never written or removed."""
-
-_REALM_KEYS = (
-    "installation_id|file|number|type|customer|state|access|reason|issued_on|expires_on|stops_at|scope"
-)
-_OWNED = re.compile(rf"license\.(?:(?:{_REALM_KEYS})|[A-Za-z0-9_-]+\.(?:seats|used|waiting|usage))")
-
-
-def is_owned(name: str) -> bool:
-    """Whether an attribute is one of ours to set and remove."""
-    return _OWNED.fullmatch(name) is not None
 
 
 def plan_attributes(report: RealmReport, current: Mapping[str, str]) -> Iterator[AttributeChange]:

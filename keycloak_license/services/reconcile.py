@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 from keycloak_license.errors import LicenseRefusedError
 from keycloak_license.model.application import Application
+from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE
 from keycloak_license.model.changes import AttributeChange, AttributeRemoved, AttributeSet, SeatChange
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import RealmSnapshot
 from keycloak_license.model.record import RealmRecord, StoredLicense, SyncRecord
 from keycloak_license.model.report import SyncPlan, SyncReport
-from keycloak_license.plan.attributes import INSTALLATION_ID, LICENSE_FILE
 from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import SyncInputs, plan_sync
 from keycloak_license.services.ports import Ledger, LicenseVerifier, Realm

@@ -1,0 +1,113 @@
+"""The only composer: settings in, wired use cases out.
+
+Called by `cli` and `worker`; nothing else knows both a port and its adapter.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from keycloak_license.errors import ConfigurationError
+from keycloak_license.keycloak_api.answers import Access
+from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.provision import Provisioner
+from keycloak_license.keycloak_api.realm import KeycloakRealm, no_progress
+from keycloak_license.ledger.store import SqlLedger, open_ledger
+from keycloak_license.license_file.verify import TrustedFolder, TrustedKeys
+from keycloak_license.services.ports import Progress
+from keycloak_license.services.reconcile import ManagedRealm
+from keycloak_license.settings import Settings
+
+
+def never() -> bool:
+    """Tell that nobody asked to stop."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """An administrator's login, for `init` only; it is not kept."""
+
+    username: str
+    password: str
+    realm: str = "master"
+
+
+def open_realm(
+    settings: Settings,
+    name: str | None,
+    *,
+    progress: Progress = no_progress,
+    should_stop: Callable[[], bool] = never,
+) -> ManagedRealm:
+    """Return a configured realm, ready to work on; its ledger is opened and brought up to date."""
+    realm_name, realm_settings = settings.realm(name)
+    client = open_client(settings, realm_name, should_stop)
+    return ManagedRealm(
+        name=realm_name,
+        zone=realm_settings.time_zone,
+        applications=settings.application_list(),
+        keycloak=KeycloakRealm(client, progress),
+        ledger=open_database(settings),
+        verifier=TrustedFolder(settings.trusted_keys),
+    )
+
+
+def open_client(settings: Settings, realm: str, should_stop: Callable[[], bool] = never) -> KeycloakClient:
+    """Return a session with the sidecar's own rights; no request is made yet."""
+    keycloak = settings.keycloak
+    if keycloak.client_secret is None:
+        raise ConfigurationError(
+            "keycloak.client_secret is missing from the configuration: run keycloak-license init, which "
+            "prints it, and set it there or as KEYCLOAK_LICENSE_KEYCLOAK__CLIENT_SECRET_FILE"
+        )
+    access = Access(
+        url=keycloak.url,
+        auth_realm=keycloak.auth_realm or realm,
+        client_id=keycloak.client_id,
+        client_secret=keycloak.client_secret.get_secret_value(),
+        timeout_seconds=keycloak.timeout_seconds,
+        verify_tls=_verify_tls(settings),
+    )
+    return KeycloakClient(access, realm, should_stop=should_stop)
+
+
+def open_provisioner(settings: Settings, realm: str, admin: Admin) -> Provisioner:
+    """Return what makes and removes our things in a realm, with an administrator's rights."""
+    access = _admin_access(settings, admin)
+    return Provisioner(
+        realm=KeycloakClient(access, realm),
+        auth_realm=KeycloakClient(access, settings.keycloak.auth_realm or realm),
+        client_id=settings.keycloak.client_id,
+    )
+
+
+def create_realm(settings: Settings, admin: Admin, representation: Mapping[str, object]) -> None:
+    """Create a realm from a representation; for `demo`."""
+    KeycloakClient(_admin_access(settings, admin), admin.realm).create("/realms", representation)
+
+
+def open_database(settings: Settings) -> SqlLedger:
+    """Return the ledger, brought up to date."""
+    return open_ledger(settings.database.get_secret_value())
+
+
+def trusted_kids(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the keys whose licences count."""
+    return TrustedKeys.load(settings.trusted_keys).kids
+
+
+def _admin_access(settings: Settings, admin: Admin) -> Access:
+    return Access(
+        url=settings.keycloak.url,
+        auth_realm=admin.realm,
+        client_id="admin-cli",
+        username=admin.username,
+        password=admin.password,
+        timeout_seconds=settings.keycloak.timeout_seconds,
+        verify_tls=_verify_tls(settings),
+    )
+
+
+def _verify_tls(settings: Settings) -> bool | str:
+    verify = settings.keycloak.verify_tls
+    return verify if isinstance(verify, bool) else str(verify)

@@ -1,0 +1,73 @@
+"""What the global options say, handed to every command.
+
+Made by `cli.main`; commands ask it for settings, a realm, the clock and a progress bar.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from keycloak_license.bootstrap import open_realm
+from keycloak_license.services.reconcile import ManagedRealm
+from keycloak_license.settings import Settings, load_settings
+
+RealmOption = Annotated[
+    str | None, typer.Option("--realm", help="Realm to work on; default: the only configured one.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+FilePath = Annotated[Path, typer.Argument(help="The file.", show_default=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One run of the command."""
+
+    config: Path | None
+    environ: Mapping[str, str]
+    is_verbose: bool
+
+    def settings(self) -> Settings:
+        """Read the configuration."""
+        return load_settings(self.config, self.environ)
+
+    @contextmanager
+    def realm(self, name: str | None) -> Iterator[ManagedRealm]:
+        """Open a realm, with a progress bar while it is read or written; on a terminal only."""
+        settings = self.settings()
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            tasks = {}
+
+            def show(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    tasks[what] = bar.add_task(what)
+                bar.update(tasks[what], completed=done, total=total)
+
+            yield open_realm(settings, name, progress=show)
+
+
+def invocation_of(context: typer.Context) -> Invocation:
+    """Return the invocation of a command."""
+    found = context.find_object(Invocation)
+    if found is None:
+        raise RuntimeError("the command was not called through cli.main")
+    return found
+
+
+def now() -> datetime:
+    """Return the time at which the command runs; everything below is told it."""
+    return datetime.now(UTC)
+
+
+def is_interactive() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

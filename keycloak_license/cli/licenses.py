@@ -1,0 +1,71 @@
+"""`import`: bring a licence file into force.
+
+In: a file; out: what changes, seat by seat. Registered by `cli.main`.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, is_interactive, now
+from keycloak_license.cli.output import print_changes, print_json, print_report, print_table, usage_table
+from keycloak_license.license_file.envelope import read_license_file
+from keycloak_license.services.documents import import_document
+from keycloak_license.services.licenses import LicenseImport, import_license, preview_import
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("import")(import_file)
+
+
+def import_file(
+    context: typer.Context,
+    *,
+    file: Annotated[Path, typer.Argument(help="Licence file.")],
+    realm: RealmOption = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the licence in force unasked.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a licence file and sync."""
+    content = read_license_file(file)
+
+    def confirm(result: LicenseImport) -> bool:
+        return replace or (is_interactive() and _ask(result))
+
+    with invocation_of(context).realm(realm) as managed:
+        if dry_run:
+            result = preview_import(managed, content, now())
+        else:
+            result = import_license(managed, content, confirm, now())
+    if as_json:
+        print_json(import_document(result))
+    else:
+        _print_result(result, is_dry_run=dry_run)
+
+
+def _ask(result: LicenseImport) -> bool:
+    _print_preview(result)
+    numbers = ", ".join(each.number for each in result.replaced)
+    return typer.confirm(f"Replace licence {numbers}?", err=True)
+
+
+def _print_preview(result: LicenseImport) -> None:
+    typer.echo("Before:")
+    print_table(usage_table(result.before.applications))
+    typer.echo("After:")
+    print_table(usage_table(result.plan.report.applications))
+
+
+def _print_result(result: LicenseImport, *, is_dry_run: bool) -> None:
+    if result.is_known:
+        typer.echo(f"Licence {result.license.number} was imported before; nothing was changed")
+        return
+    if is_dry_run:
+        _print_preview(result)
+    else:
+        typer.echo(f"Licence {result.license.number} imported")
+    print_changes(result.plan.changes, is_dry_run=is_dry_run)
+    print_report(result.plan.report)

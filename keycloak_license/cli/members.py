@@ -1,0 +1,118 @@
+"""`members` and `explain`: who has a seat, and why.
+
+In: an application or a user; out: a table, CSV or JSON. Registered by `cli.main`.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
+from keycloak_license.cli.output import print_json, print_lines, print_table, show_instant, show_path
+from keycloak_license.services.documents import explanation_document, members_document
+from keycloak_license.services.overview import (
+    Explanation,
+    Member,
+    UserExplanation,
+    explain_user,
+    list_members,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(members)
+    app.command()(explain)
+
+
+def members(
+    context: typer.Context,
+    *,
+    application: Annotated[str, typer.Argument(metavar="APP", help="Application id.")],
+    realm: RealmOption = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only those who wait.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header line.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who holds a seat or waits for one, since when and by which path."""
+    with invocation_of(context).realm(realm) as managed:
+        allocation, found = list_members(managed, application, now())
+    shown = [member for member in found if not waiting or not member.claim.is_seated]
+    if as_json:
+        print_json(members_document(application, allocation.limit, shown))
+    elif as_csv:
+        typer.echo(_members_csv(shown), nl=False)
+    else:
+        print_table(_members_table(shown))
+
+
+def explain(
+    context: typer.Context,
+    *,
+    user: Annotated[str, typer.Argument(help="Username or id.")],
+    realm: RealmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show why a user holds, waits for or does not need each seat."""
+    with invocation_of(context).realm(realm) as managed:
+        explanation = explain_user(managed, user, now())
+    if as_json:
+        print_json(explanation_document(explanation))
+    else:
+        print_lines(_explanation_lines(explanation))
+
+
+def _members_table(members_: Sequence[Member]) -> Table:
+    table = Table("User", "E-mail", "State", "Since", "Place", "Path", show_edge=False)
+    for member in members_:
+        table.add_row(*_row(member))
+    return table
+
+
+def _members_csv(members_: Sequence[Member]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["user_id", "username", "email", "state", "since", "position", "paths"])
+    for member in members_:
+        writer.writerow([member.claim.user_id, *(_harmless(cell) for cell in _row(member))])
+    return text.getvalue()
+
+
+def _row(member: Member) -> tuple[str, ...]:
+    return (
+        member.claim.username,
+        member.claim.email or "",
+        "seated" if member.claim.is_seated else "waiting",
+        show_instant(member.since),
+        str(member.position or ""),
+        "; ".join(show_path(path) for path in member.paths),
+    )
+
+
+def _harmless(cell: str) -> str:
+    """Keep a spreadsheet from taking a name for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _explanation_lines(explanation: UserExplanation) -> list[str]:
+    user = explanation.user
+    lines = [f"{user.username} ({user.id}), {'enabled' if user.enabled else 'disabled'}"]
+    if explanation.is_exempt:
+        lines.append("The licence exempts this user: no seat is needed")
+    for each in explanation.applications:
+        lines.append(f"{each.application.id}: {_explain_one(each)}")
+        lines.extend(f"  {show_path(path)}" for path in each.paths)
+    return lines
+
+
+def _explain_one(explanation: Explanation) -> str:
+    member = explanation.member
+    if member is None:
+        return "needs no seat" + (", although these paths lead to a role" if explanation.paths else "")
+    if member.claim.is_seated:
+        return f"holds a seat since {show_instant(member.since)}"
+    return f"waits at place {member.position} since {show_instant(member.since)}"

@@ -1,0 +1,120 @@
+"""Reports as text for people.
+
+In: reports; out: tables on stdout. Called by the commands when `--json` is not asked for.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
+from keycloak_license.model.report import ApplicationUsage, RealmReport
+from keycloak_license.plan.consumers import Path
+from keycloak_license.services.documents import Document
+
+MAX_CHANGES_SHOWN = 20
+
+
+def print_json(document: Document) -> None:
+    """Print one JSON document."""
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines as they are; names from outside are not taken for markup."""
+    for line in lines:
+        typer.echo(line)
+
+
+def print_table(table: Table) -> None:
+    """Print a table, as wide as it needs to be where there is no terminal to fit."""
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console = Console(markup=False, emoji=False, highlight=False, width=200)
+    console.print(table)
+
+
+def print_report(report: RealmReport) -> None:
+    """Print licence, usage and warnings."""
+    print_lines(describe_license(report))
+    print_table(usage_table(report.applications))
+    print_warnings(report.warnings)
+
+
+def describe_license(report: RealmReport) -> list[str]:
+    """Return the lines about a realm's licence: dates, and the instant at which access ends."""
+    standing = report.standing
+    lines = [f"Realm {report.realm}: licence {standing.state}, access {standing.access} ({standing.reason})"]
+    if (license_ := standing.license) is not None:
+        lines.append(f"Licence {license_.number} ({license_.type}) for {license_.customer}")
+        lines.append(f"Expiration date {license_.expires_on.isoformat()}")
+    if standing.stops_at is not None:
+        verb = "Access ends at" if standing.is_granted else "Access ended at"
+        lines.append(f"{verb} {show_instant(standing.stops_at)}")
+    seen = "never" if report.synced_at is None else show_instant(report.synced_at)
+    lines.append(
+        f"Last sync {seen}" + ("" if report.is_complete or report.synced_at is None else ", incomplete")
+    )
+    return lines
+
+
+def usage_table(usages: Sequence[ApplicationUsage]) -> Table:
+    """Return the table of seats by application."""
+    table = Table("Application", "Name", show_edge=False)
+    for heading in ("Seats", "Used", "Waiting", "Usage"):
+        table.add_column(heading, justify="right")
+    for usage in usages:
+        percent = "" if usage.usage_percent is None else f"{usage.usage_percent} %"
+        table.add_row(
+            usage.id,
+            usage.name,
+            "unlimited" if usage.seats is None else str(usage.seats),
+            str(usage.used),
+            Text(str(usage.waiting), style="bold red" if usage.waiting else ""),
+            percent,
+        )
+    return table
+
+
+def print_changes(changes: Sequence[Change], *, is_dry_run: bool) -> None:
+    """Print what a sync did, or would do."""
+    if not changes:
+        typer.echo("Nothing to change")
+        return
+    typer.echo(f"{len(changes)} changes{', none of them carried out' if is_dry_run else ''}:")
+    print_lines(f"  {describe_change(change)}" for change in changes[:MAX_CHANGES_SHOWN])
+    if len(changes) > MAX_CHANGES_SHOWN:
+        typer.echo(f"  … and {len(changes) - MAX_CHANGES_SHOWN} more (all with --json)")
+
+
+def describe_change(change: Change) -> str:
+    """Return one change as a line."""
+    match change:
+        case ClaimChange():
+            return f"{change.kind} {change.claim.application} {change.claim.username} ({change.reason})"
+        case AttributeSet():
+            shown = change.value if len(change.value) <= 60 else change.value[:57] + "…"
+            return f"{change.kind} {change.name} = {shown}"
+        case AttributeRemoved():
+            return f"{change.kind} {change.name}"
+
+
+def print_warnings(warnings: Iterable[str]) -> None:
+    """Print warnings to stderr."""
+    for warning in warnings:
+        typer.echo(f"Warning: {warning.rstrip('.')}.", err=True)
+
+
+def show_instant(moment: datetime) -> str:
+    """Return an instant to the second, with its offset."""
+    return moment.isoformat(sep=" ", timespec="seconds")
+
+
+def show_path(path: Path) -> str:
+    """Return a path as people read it."""
+    return " → ".join(path)

@@ -1,0 +1,21 @@
+"""The names of the realm attributes, and which of them are ours.
+
+The contract with everybody who reads them. Used by `plan.attributes` and `keycloak_api.provision`.
+"""
+
+import re
+
+INSTALLATION_ID = "license.installation_id"
+LICENSE_FILE = "license.file"
+EXPIRY_NOTICE_DAYS = "license.expiry_notice_days"
+"""Set by realm admins, read by us, never written or removed."""
+
+_REALM_KEYS = (
+    "installation_id|file|number|type|customer|state|access|reason|issued_on|expires_on|stops_at|scope"
+)
+_OWNED = re.compile(rf"license\.(?:(?:{_REALM_KEYS})|[A-Za-z0-9_-]+\.(?:seats|used|waiting|usage))")
+
+
+def is_owned(name: str) -> bool:
+    """Whether an attribute is one of ours to set and remove."""
+    return _OWNED.fullmatch(name) is not None
