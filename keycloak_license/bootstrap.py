@@ -6,7 +6,6 @@ Called by `cli` and `worker`; nothing else knows both a port and its adapter.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from keycloak_license.errors import ConfigurationError
 from keycloak_license.keycloak_api.answers import Access
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.provision import Provisioner
@@ -55,11 +54,6 @@ def open_realm(
 def open_client(settings: Settings, realm: str, should_stop: Callable[[], bool] = never) -> KeycloakClient:
     """Return a session with the sidecar's own rights; no request is made yet."""
     keycloak = settings.keycloak
-    if keycloak.client_secret is None:
-        raise ConfigurationError(
-            "keycloak.client_secret is missing from the configuration: run keycloak-license init, which "
-            "prints it, and set it there or as KEYCLOAK_LICENSE_KEYCLOAK__CLIENT_SECRET_FILE"
-        )
     access = Access(
         url=keycloak.url,
         auth_realm=keycloak.auth_realm or realm,

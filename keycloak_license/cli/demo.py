@@ -85,10 +85,8 @@ def _set_up(place: _Place, representation: dict[str, object]) -> ManagedRealm:
     place.config.write_text(yaml.safe_dump(configuration), encoding="utf-8")
     settings = load_settings(place.config, {})
     create_realm(settings, place.admin, representation)
-    secret = settings.keycloak.client_secret
-    open_provisioner(settings, REALM, place.admin).provision(
-        "observe", client_secret=secret.get_secret_value() if secret else None
-    )
+    secret = settings.keycloak.client_secret.get_secret_value()
+    open_provisioner(settings, REALM, place.admin).provision("observe", client_secret=secret)
     return open_realm(settings, REALM)
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import typer
 
 from keycloak_license.bootstrap import open_client, open_database, open_realm, trusted_kids
-from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
+from keycloak_license.cli.invocation import Invocation, JsonOption, RealmOption, invocation_of, now
 from keycloak_license.cli.output import print_json, show_instant
-from keycloak_license.errors import LedgerError
+from keycloak_license.errors import ConfigurationError, LedgerError
 from keycloak_license.keycloak_api.probe import probe
 from keycloak_license.model.check import Check, try_out
 from keycloak_license.services.overview import read_status
@@ -25,32 +25,32 @@ def register(app: typer.Typer) -> None:
 
 def doctor(context: typer.Context, *, realm: RealmOption = None, as_json: JsonOption = False) -> None:
     """Prove configuration, Keycloak, rights, federation, clock, keys, licence and ledger."""
-    settings = invocation_of(context).settings()
-    name, _ = settings.realm(realm)
     found: list[Check] = []
-    for check in _checks(settings, name):
+    for check in _checks(invocation_of(context), realm):
         found.append(check)
         if not as_json:
             mark = "ok  " if check.is_ok else "FAIL"
             typer.echo(f"{mark} {check.name}: {check.detail}")
     if as_json:
         checks = [{"name": each.name, "ok": each.is_ok, "detail": each.detail} for each in found]
-        print_json({"realm": name, "ok": all(each.is_ok for each in found), "checks": checks})
+        print_json({"ok": all(each.is_ok for each in found), "checks": checks})
     sys.exit(max(each.exit_status for each in found))
 
 
-def _checks(settings: Settings, realm: str) -> Iterator[Check]:
-    yield Check("configuration", f"realm {realm}, {len(settings.applications)} applications")
-    secret = try_out("client secret", lambda: open_client(settings, realm).access.who)
-    if secret.is_ok:
-        yield from probe(open_client(settings, realm), now())
-    else:
-        yield secret
+def _checks(invocation: Invocation, realm: str | None) -> Iterator[Check]:
+    try:
+        settings = invocation.settings()
+        name, _ = settings.realm(realm)
+    except ConfigurationError as error:
+        yield Check("configuration", str(error), error.exit_status)
+        return
+    yield Check("configuration", f"realm {name}, {len(settings.applications)} applications")
+    yield from probe(open_client(settings, name), now())
     yield try_out("trusted keys", lambda: _describe_keys(settings))
     ledger = try_out("ledger", lambda: _describe_ledger(settings))
     yield ledger
-    if secret.is_ok and ledger.is_ok:
-        yield try_out("licence", lambda: _describe_license(settings, realm))
+    if ledger.is_ok:
+        yield try_out("licence", lambda: _describe_license(settings, name))
 
 
 def _describe_keys(settings: Settings) -> str:

@@ -41,18 +41,17 @@ def init(  # noqa: PLR0913 - Typer takes one parameter for each option
 ) -> None:
     """Create in the realm what the sidecar needs; running it again changes nothing."""
     invocation = invocation_of(context)
-    settings = invocation.settings()
+    settings = invocation.settings(needs_client_secret=False)
     name, realm_settings = settings.realm(realm)
     admin = Admin(admin_user, _read_password(invocation, admin_password_file), admin_realm)
     provisioner = open_provisioner(settings, name, admin)
     if remove:
         done = provisioner.remove()
     else:
-        secret = settings.keycloak.client_secret
         done = provisioner.provision(
             realm_settings.enforcement.value,
             installation_id=open_database(settings).load(name).installation_id,
-            client_secret=secret.get_secret_value() if secret else None,
+            client_secret=settings.keycloak.client_secret.get_secret_value() or None,
         )
     if as_json:
         print_json(

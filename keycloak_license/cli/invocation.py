@@ -34,9 +34,9 @@ class Invocation:
     environ: Mapping[str, str]
     is_verbose: bool
 
-    def settings(self) -> Settings:
+    def settings(self, *, needs_client_secret: bool = True) -> Settings:
         """Read the configuration."""
-        return load_settings(self.config, self.environ)
+        return load_settings(self.config, self.environ, needs_client_secret=needs_client_secret)
 
     @contextmanager
     def realm(self, name: str | None) -> Iterator[ManagedRealm]:

@@ -4,11 +4,11 @@ In: paths and parameters; out: checked models of `wire`, or an error of `errors`
 modules of this room. Retries with a bound what may pass by itself.
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 import requests
@@ -76,7 +76,7 @@ class KeycloakClient:
         self.requests_made = 0
         """Every request so far, those for tokens included."""
         self.server_time: datetime | None = None
-        """The Date header of the last answer."""
+        """Keycloak's clock at the last login: the token's ``iat``, for it sends no Date header."""
         self._retry = retry or RetryPolicy()
         self._should_stop = should_stop
         self._session = _Session(access)
@@ -161,8 +161,7 @@ class KeycloakClient:
             response = self._session.send(call, params, None if body is None else json.dumps(body))
         finally:
             self.requests_made = self._session.requests_made
-        if date := response.headers.get("Date"):
-            self.server_time = parsedate_to_datetime(date)
+            self.server_time = self._session.server_time
         if not response.ok:
             raise explain_status(call, response)
         return response
@@ -174,6 +173,7 @@ class _Session(KeycloakOpenIDConnection):
     def __init__(self, access: Access) -> None:
         self.access = access
         self.requests_made = 0
+        self.server_time: datetime | None = None
         super().__init__(
             server_url=access.url.rstrip("/") + "/",
             username=access.username,
@@ -192,6 +192,7 @@ class _Session(KeycloakOpenIDConnection):
         self.requests_made += 1
         try:
             super().get_token()
+            self.server_time = _issued_at((self.token or {})["access_token"])
         except KeycloakError as error:
             raise explain_login_failure(self.access, error) from error
         except (KeyError, TypeError, ValueError) as error:
@@ -214,6 +215,19 @@ class _Session(KeycloakOpenIDConnection):
                     return self.raw_delete(url, body, **params)
         except KeycloakError as error:
             raise explain_failure(self.access, error) from error
+
+
+def _issued_at(token: str) -> datetime | None:
+    """Return when Keycloak made a token; None when it is not a JWT, which we do not depend on.
+
+    Only the time is taken from it, so nothing is verified.
+    """
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return datetime.fromtimestamp(claims["iat"], UTC)
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _backoff(error: Exception) -> bool | float:

@@ -93,7 +93,7 @@ def plan_seats(allocation: Allocation, claims: Sequence[Claim], inputs: SyncInpu
     for claim in allocation.seated:
         earlier = before.get(claim.user_id)
         if earlier is None or not earlier.is_seated:
-            yield SeatAssigned(claim, "first_come" if earlier is None else "seat_freed")
+            yield SeatAssigned(claim, "first_come" if earlier is None else "seat_free")
 
 
 def _reason_ended(user: User | None, standing: Standing) -> str:

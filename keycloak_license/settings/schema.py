@@ -1,0 +1,255 @@
+"""Every setting: its name, its bounds, its default, and what it is for.
+
+In: the merged tree of file and environment; out: frozen `Settings`. Built by `load_settings`, read by
+`bootstrap`, `cli` and `worker`; the reference table and the example file are held to it by tests.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, model_validator
+
+from keycloak_license.errors import ConfigurationError
+from keycloak_license.model.application import Application
+from keycloak_license.settings.sources import packaged_applications
+from keycloak_license.settings.values import (
+    ApplicationId,
+    Count,
+    Database,
+    DatabaseUrl,
+    Expected,
+    Folder,
+    HttpUrl,
+    MailAddress,
+    Names,
+    Port,
+    RequiredSecret,
+    Switch,
+    Text,
+    TimeZone,
+    TlsCheck,
+)
+
+
+class Enforcement(StrEnum):
+    """What happens to users without a seat."""
+
+    OBSERVE = "observe"
+    GATE = "gate"
+    DISABLE = "disable"
+
+
+class FrozenModel(BaseModel):
+    """Some settings: frozen, no other keys, no values in its error messages."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
+    )
+
+
+class KeycloakSettings(FrozenModel):
+    """How Keycloak is reached."""
+
+    url: HttpUrl = "http://localhost:8080"
+    """Address of Keycloak, with its path prefix such as /auth where it has one."""
+    client_id: Text = "keycloak-license"
+    """The client this program logs in as; `init` creates it."""
+    client_secret: RequiredSecret
+    """The secret of that client; `init` prints it once."""
+    auth_realm: Text | None = None
+    """The realm in which the client lives; null means the managed realm."""
+    timeout_seconds: Annotated[int, Field(strict=True, ge=1, le=3600)] = 60
+    """How long one answer of Keycloak may take, in seconds."""
+    verify_tls: TlsCheck = True
+    """Whether to check Keycloak's certificate, or the CA bundle to check it against."""
+
+
+class RealmSettings(FrozenModel):
+    """How one realm is treated."""
+
+    enforcement: Enforcement = Enforcement.OBSERVE
+    """`observe` publishes only, `gate` closes the login of the applications, `disable` disables users."""
+    time_zone: TimeZone = Field(default_factory=lambda: ZoneInfo("UTC"))
+    """The IANA time zone in which the dates of a licence are days."""
+    disable_federated: Switch = False
+    """Whether mode `disable` may also disable users that come from a federation."""
+
+
+class ApplicationSettings(FrozenModel):
+    """One licensed application; it needs at least one pattern in `roles` or `client_roles`."""
+
+    name: Text | None = None
+    """The name people read; null means the id."""
+    roles: Annotated[Names, Expected("a list of role names or patterns")] = ()
+    """Realm roles that make a user its consumer, as shell patterns."""
+    client_roles: Annotated[
+        Mapping[Text, Annotated[Names, Expected("a list of role names or patterns")]],
+        Expected("a mapping of client ids to lists of role names or patterns"),
+    ] = Field(default_factory=dict)
+    """Client roles that make a user its consumer: client id to shell patterns."""
+    clients: Annotated[Names, Expected("a list of client ids")] = ()
+    """Client ids of the application itself, closed in mode `gate`."""
+
+    @model_validator(mode="after")
+    def _has_a_pattern(self) -> Self:
+        if not self.roles and not any(self.client_roles.values()):
+            raise ValueError("needs at least one pattern in roles or client_roles")
+        return self
+
+
+class SyncSettings(FrozenModel):
+    """How often the worker looks."""
+
+    interval_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 5
+    """Seconds between two looks for changes."""
+    full_interval_seconds: Annotated[int, Field(strict=True, ge=1, le=604_800)] = 900
+    """Seconds after which everything is read again, changed or not."""
+
+    @model_validator(mode="after")
+    def _full_is_rarer(self) -> Self:
+        if self.full_interval_seconds < self.interval_seconds:
+            raise ValueError("needs a full_interval_seconds that is not below interval_seconds")
+        return self
+
+
+class GuardSettings(FrozenModel):
+    """When releases are held back until they persist or somebody confirms."""
+
+    max_release_percent: Annotated[int, Field(strict=True, ge=0, le=100)] = 20
+    """Percent of an application's seats that one sync may release."""
+    max_release_seats: Count = 5
+    """Number of seats that one sync may always release."""
+    hold_hours: Count = 24
+    """Hours after which a held release that persists is carried out."""
+
+
+class MailSettings(FrozenModel):
+    """The mail server; without a host no mail is sent."""
+
+    host: Text | None = None
+    """Mail server; null means no mail."""
+    port: Port = 587
+    """Port of the mail server."""
+    starttls: Switch = True
+    """Whether the connection must be encrypted with STARTTLS."""
+    username: Text | None = None
+    """Login name at the mail server; null means no login."""
+    password: SecretStr | None = None
+    """Password of that login."""
+    sender: MailAddress | None = None
+    """Address the mails come from; required with a host."""
+    administrators: Annotated[tuple[MailAddress, ...], Expected("a list of mail addresses")] = ()
+    """Addresses that get every mail, besides the users with the role manage-licenses."""
+    expiry_notice_days: Annotated[
+        tuple[Annotated[int, Field(strict=True, ge=0, le=3650)], ...],
+        Expected("a list of whole numbers from 0 to 3650"),
+    ] = (30,)
+    """Days before the end of a licence on which a mail is sent."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.host is not None and self.sender is None:
+            raise ValueError("needs a sender when it has a host")
+        if (self.username is None) != (self.password is None):
+            raise ValueError("needs username and password together, or neither")
+        return self
+
+
+class WebSettings(FrozenModel):
+    """The License Management screen and the management port."""
+
+    enabled: Switch = True
+    """Whether `run` serves the screen."""
+    host: Text = "127.0.0.1"
+    """Address on which the screen and the management port listen."""
+    port: Port = 8081
+    """Port of the screen."""
+    public_url: HttpUrl | None = None
+    """Address of the screen as browsers see it; null means http://HOST:PORT."""
+    management_port: Port = 9000
+    """Port of health and metrics."""
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.port == self.management_port:
+            raise ValueError("needs a management_port that differs from port")
+        return self
+
+
+def _seven_applications() -> Mapping[str, ApplicationSettings]:
+    return _APPLICATIONS.validate_python(packaged_applications())
+
+
+class Settings(FrozenModel):
+    """The whole configuration, checked, with every path absolute."""
+
+    keycloak: KeycloakSettings
+    realms: Annotated[
+        Mapping[Text, RealmSettings],
+        Field(min_length=1),
+        Expected("a mapping that names at least one realm"),
+    ]
+    """The managed realms by name."""
+    applications: Annotated[
+        Mapping[ApplicationId, ApplicationSettings],
+        Field(min_length=1),
+        Expected("a mapping that names at least one application"),
+    ] = Field(default_factory=_seven_applications)
+    """The licensed applications by id, as licences name them."""
+    database: Database = DatabaseUrl("sqlite:///keycloak-license.db")
+    """Where seats, licences and history are kept: sqlite:///FILE or postgresql+psycopg://…"""
+    trusted_keys: Folder = Path("trusted-keys")
+    """Folder of the vendor's *.public.pem; the file name is the kid."""
+    sync: SyncSettings = SyncSettings()
+    guard: GuardSettings = GuardSettings()
+    mail: MailSettings = MailSettings()
+    web: WebSettings = WebSettings()
+
+    def realm(self, name: str | None = None) -> tuple[str, RealmSettings]:
+        """Choose the realm of that name, or the only one there is, with its settings.
+
+        Raises `ConfigurationError` when there is none of that name, or several and no name.
+        """
+        configured = ", ".join(self.realms)
+        if name is None and len(self.realms) > 1:
+            raise ConfigurationError(f"Several realms are configured: name one of {configured} with --realm.")
+        chosen = next(iter(self.realms)) if name is None else name
+        if chosen not in self.realms:
+            raise ConfigurationError(
+                f"Realm {chosen} is not configured: choose one of {configured}, or add it under realms."
+            )
+        return chosen, self.realms[chosen]
+
+    def application_list(self) -> tuple[Application, ...]:
+        """Return the applications as the rest of the program knows them, in configured order."""
+        return tuple(
+            Application(
+                id=id_,
+                name=given.name or id_,
+                roles=given.roles,
+                client_roles=tuple(given.client_roles.items()),
+                clients=given.clients,
+            )
+            for id_, given in self.applications.items()
+        )
+
+    def anchored(self, folder: Path) -> Self:
+        """Return the same settings, every relative path taken from this folder."""
+        tls = self.keycloak.verify_tls
+        anchor = folder.absolute()
+        keycloak = self.keycloak.model_copy(
+            update={"verify_tls": tls if isinstance(tls, bool) else anchor / tls}
+        )
+        return self.model_copy(
+            update={
+                "keycloak": keycloak,
+                "trusted_keys": anchor / self.trusted_keys,
+                "database": self.database.anchored(anchor),
+            }
+        )
+
+
+_APPLICATIONS = TypeAdapter(Mapping[ApplicationId, ApplicationSettings])
