@@ -59,6 +59,7 @@ def configure_logs(*, verbose: bool, stream: TextIO) -> None:
     called again, for another stream.
     """
     common: list[Processor] = [
+        *([] if verbose else [without_retries]),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info if verbose else name_failure,
@@ -83,6 +84,7 @@ def configure_logs(*, verbose: bool, stream: TextIO) -> None:
         root.removeHandler(earlier)
     root.addHandler(lines)
     root.setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.WARNING if verbose else logging.ERROR)
 
 
 def _renderer(stream: TextIO) -> Processor:
@@ -90,6 +92,13 @@ def _renderer(stream: TextIO) -> Processor:
         # Rich tracebacks, the default, show local variables and with them secrets.
         return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     return structlog.processors.JSONRenderer()
+
+
+def without_retries(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leave out that a request is tried again: what matters is whether it passed in the end."""
+    if event.get("event") == "stamina.retry_scheduled":
+        raise structlog.DropEvent
+    return event
 
 
 def name_failure(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

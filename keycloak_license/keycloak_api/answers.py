@@ -161,7 +161,8 @@ def explain_login_failure(access: Access, error: KeycloakError) -> KeycloakLicen
             f"({_oauth_error(error)}): check {credential}"
         )
     return UnavailableError(
-        f"Keycloak at {access.url} answered the login with status {status}: try again later"
+        f"Keycloak at {access.url} answered the login with status {status}: look into its log, and check "
+        "that keycloak.url leads to Keycloak"
     )
 
 

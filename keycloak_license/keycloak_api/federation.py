@@ -4,6 +4,8 @@ In: a client; out: a sentence for each that does not. Called by `reader` and `pr
 Keycloak answers 200 with fewer users, so a read is complete only when every provider is there.
 """
 
+from collections.abc import Iterable, Iterator
+
 from keycloak_license.errors import MissingRightError, UnavailableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
@@ -16,13 +18,13 @@ def list_providers(client: KeycloakClient) -> list[wire.ComponentRepresentation]
     return client.get("components", wire.COMPONENTS, type=STORAGE_TYPE)
 
 
-def find_silent_providers(client: KeycloakClient) -> list[str]:
-    """Return a sentence for each provider whose users may be missing from the lists."""
-    return [
-        f"user storage provider {provider.name} {why}"
-        for provider in list_providers(client)
-        if (why := why_silent(client, provider))
-    ]
+def find_silent_providers(
+    client: KeycloakClient, providers: Iterable[wire.ComponentRepresentation]
+) -> Iterator[str]:
+    """Yield a sentence for each provider whose users may be missing from the lists."""
+    for provider in providers:
+        if why := why_silent(client, provider):
+            yield f"user storage provider {provider.name} {why}"
 
 
 def why_silent(client: KeycloakClient, provider: wire.ComponentRepresentation) -> str | None:

@@ -6,17 +6,19 @@ In: a client and the applications; out: a `RealmSnapshot` that says what it coul
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from keycloak_license.errors import UnavailableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.federation import find_silent_providers
-from keycloak_license.keycloak_api.role_graph import RoleGraph, read_role_graph
+from keycloak_license.keycloak_api.structure import Structure, read_structure
 from keycloak_license.model.application import Application
 from keycloak_license.model.realm import Group, RealmSnapshot, User, containing_roles
 
 SERVICE_ACCOUNT_PREFIX = "service-account-"
 
+A = TypeVar("A")
 Progress = Callable[[str, int, int], None]
 
 
@@ -28,11 +30,10 @@ def read_realm(
     Raises when it cannot be read at all or a right is missing. A list that fails after that becomes a
     gap: the snapshot may then show fewer users than there are.
     """
-    realm = client.get("", wire.REALM)
-    clients = client.get("clients", wire.CLIENTS)
-    graph = read_role_graph(client, clients)
+    structure = read_structure(client)
+    realm, graph = structure.realm, structure.graph
     counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
-    holders = _HolderReader(client, graph, progress)
+    holders = _HolderReader(client, structure, progress)
     holders.read_roles(sorted(containing_roles(graph.composites, counted) & graph.roles.keys()))
     return RealmSnapshot(
         realm=realm.realm,
@@ -44,13 +45,13 @@ def read_realm(
         role_users=holders.role_users,
         role_groups=holders.role_groups,
         group_members=holders.group_members,
-        service_accounts=holders.read_service_accounts(clients),
+        service_accounts=holders.read_service_accounts(),
         default_role_id=realm.default_role.id if realm.default_role else None,
         default_groups=frozenset(
             group.id for group in holders.groups.values() if group.path in realm.default_groups
         ),
         attributes=realm.attributes,
-        gaps=(*holders.gaps, *find_silent_providers(client)),
+        gaps=(*holders.gaps, *find_silent_providers(client, structure.providers)),
     )
 
 
@@ -64,7 +65,7 @@ class _HolderReader:
     """Collects the users and groups behind the roles that count."""
 
     client: KeycloakClient
-    graph: RoleGraph
+    structure: Structure
     progress: Progress
     users: dict[str, User] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
@@ -75,15 +76,18 @@ class _HolderReader:
 
     def read_roles(self, role_ids: Sequence[str]) -> None:
         """Read the direct holders of the roles, then the groups that have them, with descendants."""
+        graph = self.structure.graph
         for done, role_id in enumerate(role_ids):
             self.progress("roles", done, len(role_ids))
-            path = self.graph.path_of(role_id)
-            label = self.graph.roles[role_id].label
-            self.role_users[role_id] = self._read_users(f"{path}/users", f"users of {label}")
-            self.role_groups[role_id] = frozenset(self._read_groups(f"{path}/groups", f"groups of {label}"))
+            label = graph.roles[role_id].label
+            self.role_users[role_id] = self._read_users(
+                f"{graph.path_of(role_id)}/users", f"users of {label}"
+            )
+            groups = self._read_groups(f"groups of {label}", self.structure.groups.of_role, role_id)
+            self.role_groups[role_id] = frozenset(groups)
         self._read_group_trees()
 
-    def read_service_accounts(self, clients: Sequence[wire.ClientRepresentation]) -> frozenset[str]:
+    def read_service_accounts(self) -> frozenset[str]:
         """Return which of the users are service accounts.
 
         Their names begin with `service-account-`, but a person's may too: only the client tells.
@@ -92,7 +96,7 @@ class _HolderReader:
             u.username: u for u in self.users.values() if u.username.startswith(SERVICE_ACCOUNT_PREFIX)
         }
         proved: set[str] = set()
-        for each in clients:
+        for each in self.structure.clients:
             suspect = suspects.get(SERVICE_ACCOUNT_PREFIX + each.client_id.lower())
             if suspect and each.service_accounts_enabled:
                 account = self.client.get(f"clients/{each.id}/service-account-user", wire.USER)
@@ -109,18 +113,16 @@ class _HolderReader:
             self.group_members[group.id] = self._read_users(
                 f"groups/{group.id}/members", f"members of {group.label}"
             )
-            todo += self._read_groups(f"groups/{group.id}/children", f"subgroups of {group.label}")
+            todo += self._read_groups(f"subgroups of {group.label}", self.structure.groups.children, group)
 
-    def _read_groups(self, path: str, what: str) -> list[str]:
-        found: list[str] = []
+    def _read_groups(self, what: str, ask: Callable[[A], Sequence[Group]], about: A) -> list[str]:
         try:
-            for page in self.client.pages(path, wire.GROUPS, briefRepresentation="true"):
-                for group in page:
-                    found.append(group.id)
-                    self.groups[group.id] = Group(group.id, group.path, group.parent_id)
+            found = ask(about)
         except UnavailableError as error:
             self.gaps.append(f"the {what} were not read ({error})")
-        return found
+            return []
+        self.groups.update({group.id: group for group in found})
+        return [group.id for group in found]
 
     def _read_users(self, path: str, what: str) -> frozenset[str]:
         found: set[str] = set()

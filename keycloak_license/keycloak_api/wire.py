@@ -4,6 +4,8 @@ In: response bodies; out: frozen models. Called by `client` for each answer: a l
 an entry without its id, is an unexpected answer, never an empty result.
 """
 
+from collections.abc import Iterator
+
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
@@ -101,11 +103,19 @@ class ServerInfo(Representation):
     system_info: SystemInfo = SystemInfo()
 
 
+RoleName = tuple[str | None, str]
+"""A role as exports name it: client id, or None for a realm role, and name."""
+
+
 class ExportedComposites(Representation):
     """The roles directly inside a role, by name."""
 
     realm: tuple[str, ...] = ()
     client: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    def role_names(self) -> Iterator[RoleName]:
+        """Yield them all."""
+        yield from _role_names(self.realm, self.client)
 
 
 class ExportedRole(Representation):
@@ -113,7 +123,6 @@ class ExportedRole(Representation):
 
     id: str
     name: str
-    container_id: str
     composites: ExportedComposites = ExportedComposites()
 
 
@@ -124,16 +133,39 @@ class ExportedRoles(Representation):
     client: dict[str, tuple[ExportedRole, ...]] = Field(default_factory=dict)
 
 
-class PartialExport(Representation):
-    """A partial export with groups and roles."""
+class ExportedGroup(Representation):
+    """A group in a realm export, with the roles it has directly."""
+
+    id: str
+    path: str
+    realm_roles: tuple[str, ...] = ()
+    client_roles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    sub_groups: "tuple[ExportedGroup, ...]" = ()
+
+    def role_names(self) -> Iterator[RoleName]:
+        """Yield the roles."""
+        yield from _role_names(self.realm_roles, self.client_roles)
+
+
+class PartialExport(RealmRepresentation):
+    """A partial export with groups, roles and clients."""
 
     roles: ExportedRoles
+    groups: tuple[ExportedGroup, ...] = ()
+    clients: tuple[ClientRepresentation, ...]
+    components: dict[str, tuple[ComponentRepresentation, ...]] = Field(default_factory=dict)
 
 
 class CountRepresentation(Representation):
     """The answer of the count endpoints."""
 
     count: int
+
+
+def _role_names(realm: tuple[str, ...], client: dict[str, tuple[str, ...]]) -> Iterator[RoleName]:
+    yield from ((None, name) for name in realm)
+    for client_id, names in client.items():
+        yield from ((client_id, name) for name in names)
 
 
 REALM = TypeAdapter(RealmRepresentation)

@@ -1,0 +1,1 @@
+"""The steps, oldest first by their numbers; a released step is never edited."""

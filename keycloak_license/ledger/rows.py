@@ -1,0 +1,68 @@
+"""Nouns of `model` as rows of `tables`, and back: a column is called like its field.
+
+In: a connection and nouns, or a condition; out: rows written, or nouns. Called by `store`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, select
+from sqlalchemy import bindparam as bind
+from sqlalchemy.dialects import postgresql, sqlite
+
+from keycloak_license.ledger.tables import realms
+from keycloak_license.model.record import SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.seat import Claim
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+
+def row(realm: str, noun: Claim | StoredLicense | SeatEvent) -> Row:
+    """Return a noun as a row of its table, which has the realm and a column for each field."""
+    return {"realm": realm} | {field.name: getattr(noun, field.name) for field in fields(noun)}
+
+
+def read(
+    connection: Connection, table: Table, noun: Callable[..., T], wanted: ColumnElement[bool]
+) -> list[T]:
+    """Return the wanted rows as nouns, in the order they were written where the table numbers them."""
+    columns = [column for column in table.c if column.name not in {"id", "realm"}]
+    query = select(*columns).where(wanted)
+    if "id" in table.c:
+        query = query.order_by(table.c.id)
+    return [noun(**found) for found in connection.execute(query).mappings()]
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows, or replace those with the same key; one statement, however many rows."""
+    if not rows:
+        return
+    is_sqlite = connection.dialect.name == "sqlite"
+    statement = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+    keys = [column.name for column in table.primary_key]
+    new = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+
+
+def remove(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
+    """Delete the rows with these keys, where there are any."""
+    if keys:
+        is_named = (column == bind(column.name) for column in table.primary_key)
+        connection.execute(delete(table).where(*is_named), keys)
+
+
+def put_sync(connection: Connection, sync: SyncRecord) -> None:
+    """Keep the last sync of a realm."""
+    fresh = {field.name: getattr(sync, field.name) for field in fields(sync)}
+    put(connection, realms, [fresh | {"name": fresh.pop("realm"), "warnings": list(sync.warnings)}])
+
+
+def read_sync(connection: Connection, realm: str) -> SyncRecord | None:
+    """Return the last sync of a realm; None for one never synced."""
+    found = connection.execute(select(realms).where(realms.c.name == realm)).mappings().first()
+    if found is None:
+        return None
+    values: Row = {**found}
+    return SyncRecord(realm=values.pop("name"), warnings=tuple(values.pop("warnings")), **values)

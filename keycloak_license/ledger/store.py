@@ -1,0 +1,174 @@
+"""The ledger over SQL: what was decided, kept durably.
+
+In: a database URL, then syncs with their changes and licence files; out: `RealmRecord` and history.
+Made by `bootstrap`, used by `services` as `ports.Ledger`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import assert_never
+
+from sqlalchemy import Engine, insert, update
+
+from keycloak_license.errors import LedgerError
+from keycloak_license.ledger import rows
+from keycloak_license.ledger.connection import create_folder, create_ledger_engine, reading, writing
+from keycloak_license.ledger.failures import masked
+from keycloak_license.ledger.schema import migrate, read_revision
+from keycloak_license.ledger.tables import claims, licenses, seat_events
+from keycloak_license.model.changes import (
+    SeatAssigned,
+    SeatChange,
+    SeatDisplaced,
+    SeatReleased,
+    WaitingEnded,
+    WaitingStarted,
+)
+from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.seat import Claim
+
+Key = tuple[str, str]
+"""Application id and user id: what a claim is known by within its realm."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDescription:
+    """What `doctor` tells about the database."""
+
+    database: str
+    """The URL without password."""
+    dialect: str
+    """``sqlite`` or ``postgresql``."""
+    revision: str | None
+    """The migration it stands at."""
+    write_problem: str | None
+    """Why nothing can be written, as a sentence; None when a write was tried and would have passed."""
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether a sync could be recorded now."""
+        return self.write_problem is None
+
+
+def open_ledger(url: str, *, busy_timeout: float = 5.0) -> "SqlLedger":
+    """Open the ledger at an SQLAlchemy URL, making and migrating what is missing.
+
+    `busy_timeout` is in seconds: how long to wait for another process's lock. Raises `ConfigurationError`
+    for an unusable URL, `LedgerError` when the database cannot be used as it is or is of a newer version.
+    """
+    engine = create_ledger_engine(url, busy_timeout=busy_timeout)
+    create_folder(engine.url)
+    try:
+        migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return SqlLedger(engine)
+
+
+class SqlLedger:
+    """The ledger in one database; threads may share it. Every method may raise `LedgerError`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def load(self, realm: str) -> RealmRecord:
+        """Return everything remembered of a realm: licences oldest first, claims by application and user."""
+        with reading(self._engine) as connection:
+            last_sync = rows.read_sync(connection, realm)
+            known_licenses = rows.read(connection, licenses, StoredLicense, licenses.c.realm == realm)
+            known_claims = rows.read(connection, claims, Claim, claims.c.realm == realm)
+        return RealmRecord(
+            realm=realm,
+            installation_id=last_sync.installation_id if last_sync else None,
+            licenses=tuple(known_licenses),
+            # Sorted here, for databases do not agree on the order of letters.
+            claims=tuple(sorted(known_claims, key=_key)),
+            last_sync=last_sync,
+        )
+
+    def record_sync(self, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+        """Carry out claim changes, write their seat events and the sync itself, as one transaction."""
+        outcome = _outcome(changes)
+        kept = [rows.row(sync.realm, claim) for claim in outcome.values() if claim is not None]
+        ended = [
+            {"realm": sync.realm, "application": application, "user_id": user_id}
+            for (application, user_id), claim in outcome.items()
+            if claim is None
+        ]
+        events = [rows.row(sync.realm, _event(change, sync.synced_at)) for change in changes]
+        with writing(self._engine) as connection:
+            rows.put_sync(connection, sync)
+            rows.put(connection, claims, kept)
+            rows.remove(connection, claims, ended)
+            if events:
+                connection.execute(insert(seat_events), events)
+
+    def add_license(
+        self, realm: str, license_: StoredLicense, replaced: Sequence[StoredLicense] = ()
+    ) -> None:
+        """Keep a licence, and take the replaced ones out of force at the instant of its import."""
+        in_force = (licenses.c.realm == realm) & licenses.c.replaced_at.is_(None)
+        is_replaced = licenses.c.file.in_([each.file for each in replaced])
+        end = update(licenses).where(in_force & is_replaced).values(replaced_at=license_.imported_at)
+        with writing(self._engine) as connection:
+            connection.execute(end)
+            connection.execute(insert(licenses), [rows.row(realm, license_)])
+
+    def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
+        """Return the history of claims, oldest first."""
+        wanted = seat_events.c.realm == realm
+        if application is not None:
+            wanted &= seat_events.c.application == application
+        with reading(self._engine) as connection:
+            return tuple(rows.read(connection, seat_events, SeatEvent, wanted))
+
+    def describe(self) -> LedgerDescription:
+        """Look at the database, and try a write that is taken back."""
+        with reading(self._engine) as connection:
+            revision = read_revision(connection)
+        return LedgerDescription(
+            database=masked(self._engine.url),
+            dialect=self._engine.dialect.name,
+            revision=revision,
+            write_problem=self._try_to_write(),
+        )
+
+    def close(self) -> None:
+        """Give up the connections; on SQLite this also folds the write-ahead log into the file."""
+        self._engine.dispose()
+
+    def _try_to_write(self) -> str | None:
+        # No realm of Keycloak has an empty name.
+        probe = SyncRecord("", "", "", datetime.now(UTC), is_complete=False)
+        try:
+            with writing(self._engine) as connection:
+                rows.put_sync(connection, probe)
+                connection.rollback()
+        except LedgerError as error:
+            return str(error)
+        return None
+
+
+def _key(claim: Claim) -> Key:
+    return claim.application, claim.user_id
+
+
+def _outcome(changes: Sequence[SeatChange]) -> dict[Key, Claim | None]:
+    """Return how each claim that is touched looks in the end; None when it is gone."""
+    outcome: dict[Key, Claim | None] = {}
+    for change in changes:
+        match change:
+            case SeatAssigned() | SeatDisplaced() | WaitingStarted():
+                outcome[_key(change.claim)] = change.claim
+            case SeatReleased() | WaitingEnded():
+                outcome[_key(change.claim)] = None
+            case _:
+                assert_never(change)
+    return outcome
+
+
+def _event(change: SeatChange, at: datetime) -> SeatEvent:
+    claim = change.claim
+    return SeatEvent(claim.application, claim.user_id, claim.username, change.kind, at, change.reason)

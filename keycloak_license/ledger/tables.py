@@ -1,0 +1,88 @@
+"""The ledger's tables as they are now; `migrations` is how they came to be.
+
+In: rows of plain Python values; out: the same, instants exact and in UTC. Used by `store` and `schema`.
+"""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+VERSION_TABLE = "keycloak_license_version"
+"""Not Alembic's usual name: the database may be shared with a program that uses Alembic as well."""
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """An aware time, to the microsecond; a naive one is a ValueError, for nobody knows when it is."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Store UTC: SQLite keeps the digits only and drops the offset."""
+        if value is not None and value.utcoffset() is None:
+            raise ValueError(f"{value.isoformat()} has no time zone and cannot be kept in the ledger")
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Return UTC, whatever time zone the database session is in."""
+        if value is not None and value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value.astimezone(UTC) if value else None
+
+
+METADATA = sa.MetaData()
+
+# SQLite counts a key up by itself only when it is called INTEGER.
+counted = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+realms = sa.Table(
+    "realms",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("realm_id", sa.Text, nullable=False),
+    sa.Column("installation_id", sa.Text, nullable=False),
+    sa.Column("synced_at", Instant, nullable=False),
+    sa.Column("is_complete", sa.Boolean, nullable=False),
+    sa.Column("warnings", sa.JSON, nullable=False),
+)
+
+claims = sa.Table(
+    "claims",
+    METADATA,
+    sa.Column("realm", sa.Text, primary_key=True),
+    sa.Column("application", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("email", sa.Text),
+    sa.Column("created_at", sa.BigInteger),
+    sa.Column("claimed_at", Instant, nullable=False),
+    sa.Column("is_seated", sa.Boolean, nullable=False),
+    sa.Column("seated_at", Instant),
+)
+
+licenses = sa.Table(
+    "licenses",
+    METADATA,
+    sa.Column("id", counted, primary_key=True),
+    sa.Column("realm", sa.Text, nullable=False),
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("issue", sa.BigInteger, nullable=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("imported_at", Instant, nullable=False),
+    sa.Column("replaced_at", Instant),
+    sa.Index("ix_licenses_realm", "realm"),
+)
+
+seat_events = sa.Table(
+    "seat_events",
+    METADATA,
+    sa.Column("id", counted, primary_key=True),
+    sa.Column("realm", sa.Text, nullable=False),
+    sa.Column("application", sa.Text, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Index("ix_seat_events_realm_application_id", "realm", "application", "id"),
+)
