@@ -3,7 +3,7 @@
 Called by `cli` and `worker`; nothing else knows both a port and its adapter.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from keycloak_license.keycloak_api.answers import Access
@@ -14,7 +14,7 @@ from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.license_file.verify import TrustedFolder, TrustedKeys
 from keycloak_license.services.ports import Progress
 from keycloak_license.services.reconcile import ManagedRealm
-from keycloak_license.settings import Settings
+from keycloak_license.settings import Enforcement, RealmSettings, Settings
 
 
 def never() -> bool:
@@ -48,6 +48,7 @@ def open_realm(
         keycloak=KeycloakRealm(client, progress),
         ledger=open_database(settings),
         verifier=TrustedFolder(settings.trusted_keys),
+        warnings=tuple(_unfinished(realm_name, realm_settings)),
     )
 
 
@@ -88,6 +89,15 @@ def open_database(settings: Settings) -> SqlLedger:
 def trusted_kids(settings: Settings) -> tuple[str, ...]:
     """Return the names of the keys whose licences count."""
     return TrustedKeys.load(settings.trusted_keys).kids
+
+
+def _unfinished(realm: str, settings: RealmSettings) -> Iterator[str]:
+    """Yield what is configured but not carried out by this version: nobody may rely on it unknowingly."""
+    if settings.enforcement is not Enforcement.OBSERVE:
+        yield (
+            f"realms.{realm}.enforcement is {settings.enforcement}, which this version does not carry out: "
+            "it publishes the licence state and blocks nobody"
+        )
 
 
 def _admin_access(settings: Settings, admin: Admin) -> Access:

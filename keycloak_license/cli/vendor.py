@@ -1,4 +1,4 @@
-"""The `vendor` commands: make keys, issue licence files, look into them. No server, no configuration.
+"""The `vendor` commands: make keys, issue licence files, look into them. No server needed.
 
 In come options, out go files and tables on stdout; wrong words become `ConfigurationError`, a bad
 file `LicenseRefusedError`. Mounted by `cli.main`.
@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from keycloak_license.cli.invocation import Invocation
 from keycloak_license.cli.output import print_table
 from keycloak_license.errors import ConfigurationError, LicenseRefusedError
 from keycloak_license.license_file.envelope import read_license_file
@@ -22,6 +23,7 @@ from keycloak_license.license_file.payload import FORMAT
 from keycloak_license.license_file.strict_json import shown
 from keycloak_license.license_file.verify import Inspection, Signature, TrustedKeys, inspect
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, LicenseType
+from keycloak_license.settings import find_config
 
 vendor_app = typer.Typer(
     name="vendor", help="For application vendors: keys and licence files, offline.", no_args_is_help=True
@@ -93,6 +95,7 @@ def issue(  # noqa: PLR0913 - Typer takes one parameter for each option
 
 @vendor_app.command("inspect")
 def inspect_file(
+    context: typer.Context,
     *,
     file: Annotated[Path, typer.Argument(help="Licence file.")],
     keys: Annotated[
@@ -101,8 +104,12 @@ def inspect_file(
     key: Annotated[Path | None, typer.Option(help="One KID.public.pem to check against.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show what a licence file says, and whether its signature holds."""
-    inspection = inspect(read_license_file(file), _trusted(keys, key))
+    """Show what a licence file says, and whether its signature holds.
+
+    Without --keys and --key the trusted keys of the configuration count, where there is one.
+    """
+    folder = keys or (None if key else _configured_keys(context))
+    inspection = inspect(read_license_file(file), _trusted(folder, key))
     if as_json:
         # Unknown members may hold anything; as \u escapes it cannot steer the terminal.
         typer.echo(json.dumps(_document(inspection), ensure_ascii=True, indent=2))
@@ -110,6 +117,14 @@ def inspect_file(
         print_table(_table(inspection))
     if inspection.objection is not None:
         raise LicenseRefusedError(inspection.objection)
+
+
+def _configured_keys(context: typer.Context) -> Path | None:
+    """Return the folder that the configuration names; None for a vendor, who has no configuration."""
+    invocation = context.find_object(Invocation)
+    if invocation is None or find_config(invocation.config, invocation.environ) is None:
+        return None
+    return invocation.settings(needs_client_secret=False).trusted_keys
 
 
 def _trusted(folder: Path | None, file: Path | None) -> TrustedKeys | None:

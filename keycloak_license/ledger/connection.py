@@ -142,13 +142,12 @@ def _postgresql_options(url: URL) -> dict[str, Any]:
 
 
 def _configure_sqlite(dbapi_connection: Any, _record: object) -> None:
-    # The driver would otherwise begin transactions late, at the first write, and not at all for DDL.
-    dbapi_connection.isolation_level = None
     dbapi_connection.execute("PRAGMA synchronous = FULL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A write that begins as a read can fail half-way, without having waited for its turn.
+    # The driver by itself would begin late, at the first write: reads would not see one state, and a
+    # write that had begun as a read would fail instead of waiting for its turn.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if _is_write(connection) else "BEGIN")
 
 

@@ -59,6 +59,7 @@ def read_status(managed: ManagedRealm, now: datetime) -> RealmReport:
     """Return licence and usage as of the last sync, judged now."""
     record = managed.ledger.load(managed.name)
     genuine, warnings = verify_licenses(managed.verifier, record.licenses)
+    warnings = managed.warnings + warnings
     last = record.last_sync
     installation = Installation(record.installation_id or "", last.realm_id if last else "", managed.zone)
     standing = judge(genuine, installation, now)

@@ -33,6 +33,8 @@ class ManagedRealm:
     keycloak: Realm
     ledger: Ledger
     verifier: LicenseVerifier
+    warnings: tuple[str, ...] = ()
+    """What is known to be wrong with its configuration; part of every report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def make_plan(
         standing=judge(genuine, installation, now),
         installation_id=seen.installation_id,
         now=now,
-        warnings=warnings,
+        warnings=managed.warnings + warnings,
     )
     return plan_sync(inputs)
 

@@ -1,0 +1,91 @@
+"""The parts of the README that are made from the code.
+
+In: README.md with markers; out: the same with fresh tables between them. `python -m tests.readme` writes
+it, `tests/unit/test_readme.py` fails when it would differ.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from typer.main import get_command
+
+from keycloak_license import errors
+from keycloak_license.cli.main import app
+from keycloak_license.keycloak_api.provision import RIGHTS
+from keycloak_license.settings import setting_rows
+
+README = Path(__file__).parents[1] / "README.md"
+_PART = re.compile(r"(<!-- made from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def render(text: str) -> str:
+    """Return the text with every generated part made anew."""
+    return _PART.sub(lambda part: part[1] + "\n".join(PARTS[part[2]]()) + "\n" + part[3], text)
+
+
+def commands() -> Iterable[str]:
+    """Yield the table of commands, from what ``--help`` says."""
+    yield from _head("Command", "Does")
+    root = get_command(app)
+    for name, command in sorted(root.commands.items()):  # type: ignore[attr-defined]
+        for path, leaf in _leaves(name, command):
+            yield _row(f"`{path}`", leaf.get_short_help_str(200))
+
+
+def settings() -> Iterable[str]:
+    """Yield the table of settings."""
+    yield from _head("Key", "Default", "Value", "For")
+    for row in setting_rows():
+        yield _row(f"`{row.key}`", f"`{row.default}`", row.type, row.description)
+
+
+def rights() -> Iterable[str]:
+    """Yield the table of the service account's rights."""
+    every = sorted(set().union(*RIGHTS.values()))
+    yield from _head("Right of `realm-management`", *RIGHTS)
+    for right in every:
+        yield _row(f"`{right}`", *("yes" if right in granted else "" for granted in RIGHTS.values()))
+
+
+def exit_statuses() -> Iterable[str]:
+    """Yield the table of exit statuses with the errors behind them."""
+    yield from _head("Status", "When")
+    yield _row("0", "Done.")
+    yield _row("1", "A fault of ours.")
+    found: dict[int, list[str]] = {}
+    for error in vars(errors).values():
+        if isinstance(error, type) and errors.KeycloakLicenseError in error.__bases__:
+            found.setdefault(error.exit_status, []).append((error.__doc__ or "").splitlines()[0])
+    for status, sentences in sorted(found.items()):
+        yield _row(str(status), "<br>".join(sentences))
+
+
+PARTS: dict[str, Callable[[], Iterable[str]]] = {
+    "commands": commands,
+    "settings": settings,
+    "rights": rights,
+    "exit_statuses": exit_statuses,
+}
+
+
+def _leaves(path: str, command: object) -> Iterable[tuple[str, object]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield path, command
+        return
+    for name, leaf in sorted(inner.items()):
+        yield from _leaves(f"{path} {name}", leaf)
+
+
+def _head(*cells: str) -> Iterable[str]:
+    yield _row(*cells)
+    yield "|---" * len(cells) + "|"
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    README.write_text(render(README.read_text(encoding="utf-8")), encoding="utf-8")
