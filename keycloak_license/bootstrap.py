@@ -12,7 +12,7 @@ from keycloak_license.keycloak_api.provision import Provisioner
 from keycloak_license.keycloak_api.realm import KeycloakRealm, no_progress
 from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.license_file.verify import TrustedFolder, TrustedKeys
-from keycloak_license.services.ports import Progress
+from keycloak_license.services.ports import Ledger, Progress
 from keycloak_license.services.reconcile import ManagedRealm
 from keycloak_license.settings import Enforcement, RealmSettings, Settings
 
@@ -35,10 +35,11 @@ def open_realm(
     settings: Settings,
     name: str | None,
     *,
+    ledger: Ledger | None = None,
     progress: Progress = no_progress,
     should_stop: Callable[[], bool] = never,
 ) -> ManagedRealm:
-    """Return a configured realm, ready to work on; its ledger is opened and brought up to date."""
+    """Return a configured realm, ready to work on; without a ledger given, its own is opened."""
     realm_name, realm_settings = settings.realm(name)
     client = open_client(settings, realm_name, should_stop)
     return ManagedRealm(
@@ -46,7 +47,7 @@ def open_realm(
         zone=realm_settings.time_zone,
         applications=settings.application_list(),
         keycloak=KeycloakRealm(client, progress),
-        ledger=open_database(settings),
+        ledger=ledger or open_database(settings),
         verifier=TrustedFolder(settings.trusted_keys),
         warnings=tuple(_unfinished(realm_name, realm_settings)),
     )

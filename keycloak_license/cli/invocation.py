@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from keycloak_license.bootstrap import open_realm
 from keycloak_license.services.reconcile import ManagedRealm
@@ -42,17 +42,37 @@ class Invocation:
     def realm(self, name: str | None) -> Iterator[ManagedRealm]:
         """Open a realm, with a progress bar while it is read or written; on a terminal only."""
         settings = self.settings()
-        console = Console(stderr=True)
+        with ProgressBar() as bar:
+            yield open_realm(settings, name, progress=bar.show)
+
+
+class ProgressBar:
+    """A bar on stderr that is there only while something is under way, so that questions can be asked."""
+
+    def __init__(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            tasks = {}
+        console = Console(stderr=True)
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
 
-            def show(what: str, done: int, total: int) -> None:
-                if what not in tasks:
-                    tasks[what] = bar.add_task(what)
-                bar.update(tasks[what], completed=done, total=total)
+    def __enter__(self) -> Self:
+        return self
 
-            yield open_realm(settings, name, progress=show)
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Show how far something is; the bar goes away with the last thing done."""
+        if done >= total:
+            if what in self._tasks:
+                self._bar.remove_task(self._tasks.pop(what))
+            if not self._tasks:
+                self._bar.stop()
+            return
+        if what not in self._tasks:
+            self._bar.start()
+            self._tasks[what] = self._bar.add_task(what)
+        self._bar.update(self._tasks[what], completed=done, total=total)
 
 
 def invocation_of(context: typer.Context) -> Invocation:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from keycloak_license.bootstrap import open_realm
+from keycloak_license.bootstrap import open_database, open_realm
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
 from keycloak_license.cli.output import print_changes, print_json, print_report
 from keycloak_license.errors import IncompleteSyncError
@@ -62,5 +62,6 @@ def run(context: typer.Context) -> None:
     settings = invocation_of(context).settings()
     stop = Event()
     stop_on_signals(stop)
-    realms = [open_realm(settings, name, should_stop=stop.is_set) for name in settings.realms]
+    ledger = open_database(settings)
+    realms = [open_realm(settings, name, ledger=ledger, should_stop=stop.is_set) for name in settings.realms]
     run_worker(realms, settings.sync.interval_seconds, stop)

@@ -85,6 +85,7 @@ class _HolderReader:
             )
             groups = self._read_groups(f"groups of {label}", self.structure.groups.of_role, role_id)
             self.role_groups[role_id] = frozenset(groups)
+        self.progress("roles", len(role_ids), len(role_ids))
         self._read_group_trees()
 
     def read_service_accounts(self) -> frozenset[str]:
@@ -114,6 +115,7 @@ class _HolderReader:
                 f"groups/{group.id}/members", f"members of {group.label}"
             )
             todo += self._read_groups(f"subgroups of {group.label}", self.structure.groups.children, group)
+        self.progress("groups", len(self.group_members), len(self.group_members))
 
     def _read_groups(self, what: str, ask: Callable[[A], Sequence[Group]], about: A) -> list[str]:
         try:
