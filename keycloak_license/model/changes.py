@@ -37,7 +37,7 @@ class SeatReleased(ClaimChange):
 class SeatDisplaced(ClaimChange):
     """The limit shrank: the user loses the seat but stays, first in the queue."""
 
-    kind: ClassVar[str] = "seat_displaced"
+    kind: ClassVar[str] = "seat_released"
 
 
 @dataclass(frozen=True, slots=True)

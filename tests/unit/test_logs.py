@@ -89,7 +89,7 @@ def test_debug_lines_come_only_with_verbose(verbose: bool, events: list[str]) ->
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-@pytest.mark.parametrize("name", ["urllib3.connectionpool", "apscheduler.executors", "alembic", "sqlalchemy"])
+@pytest.mark.parametrize("name", ["apscheduler.executors", "alembic", "sqlalchemy"])
 def test_libraries_come_from_warning_up_in_the_same_form(name: str, verbose: bool) -> None:
     stream = io.StringIO()
     configure_logs(verbose=verbose, stream=stream)
@@ -105,10 +105,10 @@ def test_a_second_call_leaves_the_first_stream_and_repeats_nothing() -> None:
     log = structlog.get_logger()
     configure_logs(verbose=False, stream=first)
     log.info("early")
-    logging.getLogger("urllib3").warning("early")
+    logging.getLogger("alembic").warning("early")
     configure_logs(verbose=False, stream=second)
     log.info("late")
-    logging.getLogger("urllib3").warning("late")
+    logging.getLogger("alembic").warning("late")
     assert [line["event"] for line in lines_of(first)] == ["early", "early"]
     assert [line["event"] for line in lines_of(second)] == ["late", "late"]
 
@@ -219,7 +219,7 @@ def test_what_looks_like_a_secret_is_masked_inside_text(text: str) -> None:
     stream = io.StringIO()
     configure_logs(verbose=False, stream=stream)
     structlog.get_logger().info(text, answer=text, parts=[text], failure=ValueError(text))
-    logging.getLogger("urllib3").warning("%s", text)
+    logging.getLogger("alembic").warning("%s", text)
     assert len(lines_of(stream)) == 2
     assert "s3same" not in stream.getvalue()
     assert "[masked]" in stream.getvalue()
@@ -257,3 +257,12 @@ def test_other_values_are_written_as_text() -> None:
 @settings(deadline=None)
 def test_whatever_is_logged_is_one_line_of_json(keys: dict[str, object]) -> None:
     assert line_of(**keys)["level"] == "info"
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(False, 0), (True, 2)])
+def test_that_a_request_is_tried_again_is_told_only_to_who_wants_more(verbose: bool, shown: int) -> None:
+    stream = io.StringIO()
+    configure_logs(verbose=verbose, stream=stream)
+    logging.getLogger("urllib3.connectionpool").warning("Retrying after connection broken")
+    structlog.get_logger().warning("stamina.retry_scheduled", retry_num=1)
+    assert len(stream.getvalue().splitlines()) == shown
