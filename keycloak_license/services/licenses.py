@@ -13,7 +13,14 @@ from keycloak_license.model.license import License, LicenseType
 from keycloak_license.model.record import StoredLicense
 from keycloak_license.model.report import RealmReport, SyncPlan
 from keycloak_license.plan.lifecycle import day_start
-from keycloak_license.services.reconcile import ManagedRealm, Observation, apply, make_plan, observe
+from keycloak_license.services.reconcile import (
+    ManagedRealm,
+    Observation,
+    apply,
+    keep_recovered,
+    make_plan,
+    observe,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, now: da
             f"Licence {license_.number} was not imported because it would replace {numbers} in realm "
             f"{managed.name}: confirm with --replace"
         )
+    keep_recovered(managed, seen)
     managed.ledger.add_license(managed.name, _stored(license_, now), result.replaced)
     apply(managed, seen, result.plan, now)
     return result

@@ -52,9 +52,7 @@ def run_once(managed: ManagedRealm, *, now: datetime, dry_run: bool = False) -> 
     seen = observe(managed, now)
     plan = make_plan(managed, seen, seen.licenses, now)
     if not dry_run:
-        for license_ in seen.licenses:
-            if license_ not in seen.record.licenses:
-                managed.ledger.add_license(managed.name, license_)
+        keep_recovered(managed, seen)
         apply(managed, seen, plan, now)
     return SyncReport(realm=plan.report, changes=plan.changes, is_dry_run=dry_run)
 
@@ -113,6 +111,13 @@ def apply(managed: ManagedRealm, seen: Observation, plan: SyncPlan, now: datetim
     )
     managed.ledger.record_sync(sync, seats)
     managed.keycloak.write_attributes(attributes)
+
+
+def keep_recovered(managed: ManagedRealm, seen: Observation) -> None:
+    """Put licences that only the realm still knew back into the ledger."""
+    for license_ in seen.licenses:
+        if license_ not in seen.record.licenses:
+            managed.ledger.add_license(managed.name, license_)
 
 
 def verify_licenses(

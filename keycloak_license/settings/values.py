@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from email.utils import getaddresses
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, Secret, SecretStr
@@ -39,7 +39,9 @@ class DatabaseUrl(Secret[str]):
         parts = re.fullmatch(r"(sqlite(?:\+\w+)?:///)([^?]+)(\?.*)?", self.get_secret_value())
         if parts is None or parts[2] == ":memory:" or parts[2].startswith("file:"):
             return self
-        return DatabaseUrl(f"{parts[1]}{folder.absolute() / parts[2]}{parts[3] or ''}")
+        # The folder is a path, not yet a part of a URL.
+        anchor = quote(str(folder.absolute()), safe="/")
+        return DatabaseUrl(f"{parts[1]}{PurePosixPath(anchor) / parts[2]}{parts[3] or ''}")
 
 
 def _database_url(value: object) -> object:
