@@ -19,17 +19,17 @@ import yaml
 from keycloak_license.bootstrap import Admin, create_realm, open_provisioner, open_realm
 from keycloak_license.cli.invocation import now
 from keycloak_license.cli.output import print_lines, print_report
-from keycloak_license.demo.example import EXAMPLE_USAGE, example_realm
+from keycloak_license.demo.example import example_realm
 from keycloak_license.demo.server import LocalKeycloak, default_cache
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload
 from keycloak_license.services.licenses import import_license
 from keycloak_license.services.reconcile import ManagedRealm, run_once
-from keycloak_license.settings import load_settings
+from keycloak_license.settings import load_settings, packaged_applications
 from keycloak_license.worker import run_worker, stop_on_signals
 
 REALM = "acme"
-LICENSED_SEATS = {**EXAMPLE_USAGE, "WFM": 50, "QM": 20, "ELEARNING": 5, "GENERATIVE_AI": None}
-"""Room for most, one application with a seat too few, one unlimited."""
+LICENSED_SEATS = {"QM": None, "WFM": 50, "ELEARNING": 5}
+"""One application unlimited, one with room, one with a seat too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,11 @@ def demo(
 
 def _set_up(place: _Place, representation: dict[str, object]) -> ManagedRealm:
     """Do what an operator does: a realm, a configuration, `init`."""
+    packaged = packaged_applications()
     configuration = {
         "keycloak": {"url": place.url, "client_secret": secrets.token_urlsafe()},
         "realms": {REALM: {}},
+        "applications": {id_: packaged[id_] for id_ in LICENSED_SEATS},
         "database": "sqlite:///keycloak-license.db",
     }
     place.config.write_text(yaml.safe_dump(configuration), encoding="utf-8")

@@ -40,6 +40,7 @@ __all__ = [
     "WebSettings",
     "find_config",
     "load_settings",
+    "packaged_applications",
     "setting_rows",
 ]
 

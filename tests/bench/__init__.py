@@ -1,0 +1,1 @@
+"""How fast a sync is, against asking each user in turn; `make bench`."""

@@ -1,0 +1,49 @@
+"""Fixtures and options for every test."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests.real.keycloak import AdminApi, MakeRealm, RealRealm, running_keycloak, temporary_realm
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the long versions of tests too")
+
+
+def pytest_configure() -> None:
+    # No deadline: nothing may depend on the machine's speed. In CI the same examples every time.
+    hypothesis.settings.register_profile(
+        "project", deadline=None, derandomize="CI" in os.environ, print_blob=True
+    )
+    hypothesis.settings.load_profile("project")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    slow = [item for item in items if "slow" in item.keywords]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
+
+
+@pytest.fixture(scope="session")
+def keycloak(pytestconfig: pytest.Config) -> Iterator[AdminApi]:
+    """A real Keycloak for the whole session, as its administrator."""
+    with running_keycloak(pytestconfig.rootpath / ".cache") as api:
+        yield api
+
+
+@pytest.fixture
+def make_realm(keycloak: AdminApi) -> Iterator[MakeRealm]:
+    """Makes realms from partial representations; each has a name of its own and is deleted afterwards."""
+    with ExitStack() as stack:
+
+        def make(representation: Mapping[str, Any] | None = None) -> RealRealm:
+            return stack.enter_context(temporary_realm(keycloak, representation or {}))
+
+        yield make
