@@ -25,8 +25,7 @@ COPY --from=build /opt/keycloak-license /opt/keycloak-license
 RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/keycloak-license
 ENV PATH=/opt/keycloak-license/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    KEYCLOAK_LICENSE_CONFIG=/etc/keycloak-license/keycloak-license.yaml \
-    KEYCLOAK_LICENSE_WEB__HOST=0.0.0.0
+    KEYCLOAK_LICENSE_CONFIG=/etc/keycloak-license/keycloak-license.yaml
 USER 65532:65532
 WORKDIR /var/lib/keycloak-license
 VOLUME /var/lib/keycloak-license

@@ -4,13 +4,13 @@ In: a client; out: a `Check` for each thing. Called by `cli.doctor`. Nothing is 
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 
-from keycloak_license.errors import UnavailableError, UnexpectedAnswerError
+from keycloak_license.errors import UnavailableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.federation import list_providers, why_silent
+from keycloak_license.keycloak_api.writer import ensure_writable
 from keycloak_license.model.check import Check, try_out
 
 MAX_SKEW_SECONDS = 30
@@ -47,9 +47,7 @@ def _try_read(client: KeycloakClient, path: str) -> str:
 
 
 def _try_manage(client: KeycloakClient) -> str:
-    """Ask for a test without an address: Keycloak refuses it as nonsense, but only where it is allowed."""
-    with suppress(UnexpectedAnswerError):
-        client.check("testLDAPConnection", {"action": "testConnection", "connectionUrl": ""})
+    ensure_writable(client)
     return f"{client.access.who} may write the attributes of realm {client.realm}"
 
 

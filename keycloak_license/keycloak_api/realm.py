@@ -10,7 +10,7 @@ from keycloak_license.errors import NotThereError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.reader import Progress, read_realm, to_user
-from keycloak_license.keycloak_api.writer import write_attributes
+from keycloak_license.keycloak_api.writer import ensure_writable, write_attributes
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.realm import RealmSnapshot, User
@@ -41,6 +41,10 @@ class KeycloakRealm:
             return to_user(self.client.get(f"users/{quote(name, safe='')}", wire.USER))
         except NotThereError:
             return None
+
+    def ensure_writable(self) -> None:
+        """See `writer.ensure_writable`."""
+        ensure_writable(self.client)
 
     def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
         """See `writer.write_attributes`."""

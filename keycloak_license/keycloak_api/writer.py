@@ -4,14 +4,25 @@ In: attribute changes; out: the realm shows them, and nothing else has changed. 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import assert_never
 
-from keycloak_license.errors import UnavailableError
+from keycloak_license.errors import UnavailableError, UnexpectedAnswerError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.model.changes import AttributeChange, AttributeRemoved, AttributeSet
 
 ATTEMPTS = 3
+
+
+def ensure_writable(client: KeycloakClient) -> None:
+    """Raise `MissingRightError` where manage-realm is missing.
+
+    Asks for a connection test without an address: Keycloak refuses it as nonsense, but says 403 first
+    where it is not allowed.
+    """
+    with suppress(UnexpectedAnswerError):
+        client.check("testLDAPConnection", {"action": "testConnection", "connectionUrl": ""})
 
 
 def write_attributes(client: KeycloakClient, changes: Sequence[AttributeChange]) -> None:

@@ -14,10 +14,10 @@ from keycloak_license.model.record import StoredLicense
 from keycloak_license.model.report import RealmReport, SyncPlan
 from keycloak_license.plan.lifecycle import day_start
 from keycloak_license.services.reconcile import (
+    LicenseChange,
     ManagedRealm,
     Observation,
     apply,
-    keep_recovered,
     make_plan,
     observe,
 )
@@ -60,9 +60,7 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, now: da
             f"Licence {license_.number} was not imported because it would replace {numbers} in realm "
             f"{managed.name}: confirm with --replace"
         )
-    keep_recovered(managed, seen)
-    managed.ledger.add_license(managed.name, _stored(license_, now), result.replaced)
-    apply(managed, seen, result.plan, now)
+    apply(managed, seen, result.plan, now, LicenseChange(_stored(license_, now), result.replaced))
     return result
 
 

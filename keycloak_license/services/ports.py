@@ -25,6 +25,9 @@ class Realm(Protocol):
     def find_user(self, name: str) -> User | None:
         """Return the user of that exact username or id, None when there is none."""
 
+    def ensure_writable(self) -> None:
+        """Raise `MissingRightError` when attributes could not be written; writes nothing."""
+
     def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
         """Carry out attribute changes; no call at all when there are none."""
 

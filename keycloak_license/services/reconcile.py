@@ -47,12 +47,19 @@ class Observation:
     licenses: tuple[StoredLicense, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LicenseChange:
+    """A licence that comes into the ledger, and those it takes out of force."""
+
+    license: StoredLicense
+    replaced: tuple[StoredLicense, ...] = ()
+
+
 def run_once(managed: ManagedRealm, *, now: datetime, dry_run: bool = False) -> SyncReport:
     """Bring seats and attributes in line with the realm, or only tell what that would change."""
     seen = observe(managed, now)
     plan = make_plan(managed, seen, seen.licenses, now)
     if not dry_run:
-        keep_recovered(managed, seen)
         apply(managed, seen, plan, now)
     return SyncReport(realm=plan.report, changes=plan.changes, is_dry_run=dry_run)
 
@@ -95,12 +102,23 @@ def make_plan(
     return plan_sync(inputs)
 
 
-def apply(managed: ManagedRealm, seen: Observation, plan: SyncPlan, now: datetime) -> None:
-    """Carry a plan out: the ledger first, durable, then Keycloak, so that a crash loses nothing."""
+def apply(
+    managed: ManagedRealm,
+    seen: Observation,
+    plan: SyncPlan,
+    now: datetime,
+    imported: LicenseChange | None = None,
+) -> None:
+    """Carry a plan out: the ledger first, durable, then Keycloak, so that a crash loses nothing.
+
+    A missing right is found out before either, so that it leaves nothing half done.
+    """
     seats = [change for change in plan.changes if isinstance(change, SeatChange)]
     attributes: list[AttributeChange] = [
         change for change in plan.changes if isinstance(change, AttributeSet | AttributeRemoved)
     ]
+    if attributes:
+        managed.keycloak.ensure_writable()
     sync = SyncRecord(
         realm=managed.name,
         realm_id=seen.snapshot.realm_id,
@@ -109,15 +127,13 @@ def apply(managed: ManagedRealm, seen: Observation, plan: SyncPlan, now: datetim
         is_complete=plan.report.is_complete,
         warnings=plan.report.warnings,
     )
-    managed.ledger.record_sync(sync, seats)
-    managed.keycloak.write_attributes(attributes)
-
-
-def keep_recovered(managed: ManagedRealm, seen: Observation) -> None:
-    """Put licences that only the realm still knew back into the ledger."""
     for license_ in seen.licenses:
         if license_ not in seen.record.licenses:
             managed.ledger.add_license(managed.name, license_)
+    if imported is not None:
+        managed.ledger.add_license(managed.name, imported.license, imported.replaced)
+    managed.ledger.record_sync(sync, seats)
+    managed.keycloak.write_attributes(attributes)
 
 
 def verify_licenses(
