@@ -61,6 +61,11 @@ class Call:
     path: str
     """Below the realm; starts with a slash when it is below ``/admin`` instead."""
 
+    @property
+    def path_segments(self) -> set[str]:
+        """The parts of the path; every HTTP library would take `..` for a step up."""
+        return set(self.path.split("/"))
+
     def __str__(self) -> str:
         shown = (
             f"/admin{self.path}" if self.path.startswith("/") else f"/admin/realms/{self.realm}/{self.path}"
@@ -78,7 +83,7 @@ def explain_status(call: Call, response: requests.Response) -> KeycloakLicenseEr
             )
         case 403:
             return MissingRightError(explain_missing_right(call))
-        case 404 if call.path == "":
+        case 404 if call.path == "" or "Realm not found" in response.text:
             return realm_not_found(call.access, call.realm)
         case 404:
             return NotThereError(f"Keycloak at {call.access.url} has nothing at {call}")

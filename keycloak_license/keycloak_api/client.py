@@ -157,6 +157,10 @@ class KeycloakClient:
     def _send(self, call: Call, params: Mapping[str, Param], body: Any = None) -> requests.Response:
         if self._should_stop():
             raise InterruptedSyncError(f"Stopped as told before {call}; the next sync goes on from here")
+        if not call.path_segments.isdisjoint({".", ".."}):
+            raise NotThereError(
+                f"{call} cannot be asked, because a name in it is a step in a path: rename what is called so"
+            )
         try:
             response = self._session.send(call, params, None if body is None else json.dumps(body))
         finally:

@@ -5,18 +5,17 @@ In: a client and the applications; out: a `RealmSnapshot` that says what it coul
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from keycloak_license.errors import UnavailableError
+from keycloak_license.errors import AlreadyThereError, NotThereError, UnavailableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.federation import find_silent_providers
 from keycloak_license.keycloak_api.structure import Structure, read_structure
 from keycloak_license.model.application import Application
 from keycloak_license.model.realm import Group, RealmSnapshot, User, containing_roles
-
-SERVICE_ACCOUNT_PREFIX = "service-account-"
 
 A = TypeVar("A")
 Progress = Callable[[str, int, int], None]
@@ -47,9 +46,7 @@ def read_realm(
         group_members=holders.group_members,
         service_accounts=holders.read_service_accounts(),
         default_role_id=realm.default_role.id if realm.default_role else None,
-        default_groups=frozenset(
-            group.id for group in holders.groups.values() if group.path in realm.default_groups
-        ),
+        default_groups=structure.read_default_groups(client),
         attributes=realm.attributes,
         gaps=(*holders.gaps, *find_silent_providers(client, structure.providers)),
     )
@@ -89,20 +86,18 @@ class _HolderReader:
         self._read_group_trees()
 
     def read_service_accounts(self) -> frozenset[str]:
-        """Return which of the users are service accounts.
+        """Return the users who are service accounts.
 
-        Their names begin with `service-account-`, but a person's may too: only the client tells.
+        Only the client tells: a person may be called `service-account-bob`, and an imported service
+        account may be called anything.
         """
-        suspects = {
-            u.username: u for u in self.users.values() if u.username.startswith(SERVICE_ACCOUNT_PREFIX)
-        }
-        proved: set[str] = set()
+        found: set[str] = set()
         for each in self.structure.clients:
-            suspect = suspects.get(SERVICE_ACCOUNT_PREFIX + each.client_id.lower())
-            if suspect and each.service_accounts_enabled:
-                account = self.client.get(f"clients/{each.id}/service-account-user", wire.USER)
-                proved.add(account.id)
-        return frozenset(proved)
+            if each.service_accounts_enabled:
+                # Nothing is there when somebody has deleted the account, or taken its name.
+                with suppress(NotThereError, AlreadyThereError):
+                    found.add(self.client.get(f"clients/{each.id}/service-account-user", wire.USER).id)
+        return frozenset(found & self.users.keys())
 
     def _read_group_trees(self) -> None:
         todo = list(self.groups)

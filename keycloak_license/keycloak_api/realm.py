@@ -33,6 +33,8 @@ class KeycloakRealm:
 
     def find_user(self, name: str) -> User | None:
         """Return the user of that exact username or id."""
+        if not name:
+            return None  # an empty search would find everybody
         for found in self.client.get(
             "users", wire.USERS, username=name, exact="true", briefRepresentation="true"
         ):

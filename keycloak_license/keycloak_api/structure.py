@@ -61,6 +61,12 @@ class Structure:
     graph: RoleGraph
     groups: Groups
 
+    def read_default_groups(self, client: KeycloakClient) -> frozenset[str]:
+        """Return the ids of the default groups; the realm tells only paths, which need not be unique."""
+        if not self.realm.default_groups:
+            return frozenset()
+        return frozenset(group.id for group in client.get("default-groups", wire.GROUPS))
+
 
 def read_structure(client: KeycloakClient) -> Structure:
     """Read a small realm by export and a large one by walking.
