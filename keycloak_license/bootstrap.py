@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from keycloak_license.keycloak_api.answers import Access
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.provision import Provisioner
-from keycloak_license.keycloak_api.realm import KeycloakRealm, no_progress
+from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.license_file.verify import TrustedFolder, TrustedKeys
-from keycloak_license.services.ports import Ledger, Progress
+from keycloak_license.model.progress import Progress, no_progress
+from keycloak_license.services.ports import Ledger
 from keycloak_license.services.reconcile import ManagedRealm
 from keycloak_license.settings import Enforcement, RealmSettings, Settings
 

@@ -13,7 +13,7 @@ class KeycloakLicenseError(Exception):
 
     exit_status: ClassVar[int] = 1
     is_transient: ClassVar[bool] = False
-    """Whether the same call may work later without anybody changing anything."""
+    """Whether the same request may pass a moment later."""
 
 
 class ConfigurationError(KeycloakLicenseError):
@@ -39,8 +39,14 @@ class UnavailableError(KeycloakLicenseError):
     """How long the server asked us to wait."""
 
 
-class RequestTimeoutError(UnavailableError):
+class UnreachableError(UnavailableError):
+    """Nothing came back at all: no server, or a connection that was cut."""
+
+
+class RequestTimeoutError(UnreachableError):
     """Keycloak took longer than the time-out; a smaller page may pass."""
+
+    is_transient = False
 
 
 class MissingRightError(KeycloakLicenseError):
@@ -53,11 +59,21 @@ class UnexpectedAnswerError(UnavailableError):
     """Keycloak answered with something other than the documented shape."""
 
 
-class NotThereError(UnexpectedAnswerError):
+class CutAnswerError(UnexpectedAnswerError):
+    """Keycloak's answer ends in the middle; a smaller page may pass."""
+
+
+class RejectedRequestError(UnexpectedAnswerError):
+    """Keycloak understood the request and does not do it, now or later."""
+
+    is_transient = False
+
+
+class NotThereError(RejectedRequestError):
     """Keycloak has nothing (any more) at a path that should be there."""
 
 
-class AlreadyThereError(UnexpectedAnswerError):
+class AlreadyThereError(RejectedRequestError):
     """Keycloak has something of that name already."""
 
 
@@ -65,14 +81,12 @@ class IncompleteSyncError(KeycloakLicenseError):
     """A sync ended without having seen everything; it may have granted, it released nothing."""
 
     exit_status = 3
-    is_transient = True
 
 
 class InterruptedSyncError(KeycloakLicenseError):
     """The worker was told to stop; nothing was left half written."""
 
     exit_status = 3
-    is_transient = True
 
 
 class LedgerError(KeycloakLicenseError):

@@ -4,21 +4,28 @@ In: responses and exceptions of python-keycloak and requests; out: errors of `er
 Called by `client` only.
 """
 
-from dataclasses import dataclass
+import math
+import re
+from dataclasses import dataclass, field
 
 import requests
 from keycloak.exceptions import KeycloakError
+from pydantic import ValidationError
+from urllib3.exceptions import ReadTimeoutError
 
 from keycloak_license.errors import (
     AlreadyThereError,
     AuthenticationError,
+    CutAnswerError,
     KeycloakLicenseError,
     MissingRightError,
     NotThereError,
     RealmNotFoundError,
+    RejectedRequestError,
     RequestTimeoutError,
     UnavailableError,
     UnexpectedAnswerError,
+    UnreachableError,
 )
 
 MAX_RETRY_AFTER_SECONDS = 30.0
@@ -39,9 +46,9 @@ class Access:
     url: str
     auth_realm: str
     client_id: str
-    client_secret: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     timeout_seconds: int = 60
     verify_tls: bool | str = True
 
@@ -67,9 +74,9 @@ class Call:
         return set(self.path.split("/"))
 
     def __str__(self) -> str:
-        shown = (
-            f"/admin{self.path}" if self.path.startswith("/") else f"/admin/realms/{self.realm}/{self.path}"
-        )
+        """Tell what was asked, without the name of a person."""
+        path = re.sub(r"^users/(?!(?:[0-9a-f-]{36}|count|profile)(?:/|$))[^/]+", "users/…", self.path)
+        shown = f"/admin{path}" if path.startswith("/") else f"/admin/realms/{self.realm}/{path}"
         return f"{self.method.upper()} {shown.rstrip('/')}"
 
 
@@ -89,6 +96,11 @@ def explain_status(call: Call, response: requests.Response) -> KeycloakLicenseEr
             return NotThereError(f"Keycloak at {call.access.url} has nothing at {call}")
         case 409:
             return AlreadyThereError(f"Keycloak at {call.access.url} already has what {call} should make")
+        case 504:
+            return RequestTimeoutError(
+                f"A proxy at {call.access.url} did not wait for Keycloak's answer to {call} (504): "
+                "raise its time-out"
+            )
         case status if status == 429 or status >= 500:
             error = UnavailableError(
                 f"Keycloak at {call.access.url} answered {call} with status {status}: "
@@ -97,7 +109,7 @@ def explain_status(call: Call, response: requests.Response) -> KeycloakLicenseEr
             error.retry_after_seconds = _retry_after(response)
             return error
         case status:
-            return UnexpectedAnswerError(
+            return RejectedRequestError(
                 f"Keycloak at {call.access.url} answered {call} with status {status}, which means that "
                 "this program and the server do not understand each other: check the server's version"
             )
@@ -131,15 +143,20 @@ def rights_client(auth_realm: str, realm: str) -> str:
 def explain_failure(access: Access, error: KeycloakError) -> KeycloakLicenseError:
     """Return what it means that no response came."""
     cause = error.__cause__
-    if isinstance(cause, requests.exceptions.ReadTimeout):
+    if _is_stalled(cause):
         return RequestTimeoutError(
             f"Keycloak at {access.url} did not answer within {access.timeout_seconds} seconds: "
             "look at its load, or raise keycloak.timeout_seconds"
         )
     if isinstance(cause, requests.exceptions.SSLError):
-        return UnavailableError(
+        return UnreachableError(
             f"The certificate of Keycloak at {access.url} is not trusted: "
             "set keycloak.verify_tls to the file of its CA"
+        )
+    if isinstance(cause, requests.exceptions.TooManyRedirects):
+        return UnreachableError(
+            f"{access.url} redirects to another address: set keycloak.url to the address it leads to "
+            "(https, for example)"
         )
     if isinstance(cause, requests.exceptions.ConnectTimeout):
         why = "the connection timed out"
@@ -147,7 +164,7 @@ def explain_failure(access: Access, error: KeycloakError) -> KeycloakLicenseErro
         why = "the connection was refused or cut"
     else:
         why = type(cause or error).__name__
-    return UnavailableError(
+    return UnreachableError(
         f"Keycloak at {access.url} cannot be reached ({why}): check keycloak.url and that the server is up"
     )
 
@@ -156,14 +173,15 @@ def explain_login_failure(access: Access, error: KeycloakError) -> KeycloakLicen
     """Return what it means that Keycloak gave us no token."""
     status = error.response_code
     if status is None:
-        return explain_failure(access, error)
+        failure = explain_failure(access, error)
+        # A login that takes too long is no reason for smaller pages.
+        return UnreachableError(str(failure)) if isinstance(failure, RequestTimeoutError) else failure
     if status == 404:
         return realm_not_found(access, access.auth_realm)
     if status in {400, 401, 403}:
-        credential = "password" if access.username else "keycloak.client_secret"
         return AuthenticationError(
             f"Keycloak at {access.url} refused the login of {access.who} in realm {access.auth_realm} "
-            f"({_oauth_error(error)}): check {credential}"
+            f"({_oauth_error(error)}): {_login_advice(access, error)}"
         )
     return UnavailableError(
         f"Keycloak at {access.url} answered the login with status {status}: look into its log, and check "
@@ -187,6 +205,39 @@ def not_keycloak(access: Access, what: str) -> UnexpectedAnswerError:
     )
 
 
+def explain_shape(call: Call, error: ValidationError) -> KeycloakLicenseError:
+    """Return the error for JSON that is not what was asked for."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    if call.path == "" and any(fault["loc"] == ("id",) and fault["type"] == "missing" for fault in faults):
+        # Keycloak shows a caller without view-realm little more than the realm's name.
+        return MissingRightError(explain_missing_right(call))
+    is_cut = any(fault["type"] == "json_invalid" for fault in faults)
+    kind = CutAnswerError if is_cut else UnexpectedAnswerError
+    return kind(
+        f"Keycloak at {call.access.url} answered {call} with JSON that is cut or of another shape "
+        f"({len(faults)} faults): look into its log for a time-out, or check its version"
+    )
+
+
+def _is_stalled(cause: BaseException | None) -> bool:
+    """Whether the time-out struck, before the first byte or in the middle of the body."""
+    if isinstance(cause, requests.exceptions.ReadTimeout):
+        return True
+    is_cut = isinstance(cause, requests.exceptions.ConnectionError) and bool(cause.args)
+    return is_cut and isinstance(cause.args[0], ReadTimeoutError) if cause else False
+
+
+def _login_advice(access: Access, error: KeycloakError) -> str:
+    body = (error.response_body or b"").decode(errors="replace")
+    if access.username:
+        return "check password"
+    if "service account" in body:
+        return "let the client have a service account, or run keycloak-license init"
+    if "invalid_client" in body:
+        return "check keycloak.client_id, that the client is enabled, and keycloak.client_secret"
+    return "check keycloak.client_secret"
+
+
 def _oauth_error(error: KeycloakError) -> str:
     body = (error.response_body or b"").decode(errors="replace")
     for code in ("invalid_client", "unauthorized_client", "invalid_grant", "invalid_request"):
@@ -200,4 +251,4 @@ def _retry_after(response: requests.Response) -> float | None:
         seconds = float(response.headers.get("Retry-After", ""))
     except ValueError:
         return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) else None

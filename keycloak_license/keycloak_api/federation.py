@@ -6,25 +6,28 @@ Keycloak answers 200 with fewer users, so a read is complete only when every pro
 
 from collections.abc import Iterable, Iterator
 
-from keycloak_license.errors import MissingRightError, UnavailableError
+from keycloak_license.errors import MissingRightError, UnavailableError, UnreachableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-
-STORAGE_TYPE = "org.keycloak.storage.UserStorageProvider"
 
 
 def list_providers(client: KeycloakClient) -> list[wire.ComponentRepresentation]:
     """Return the user storage providers of the realm."""
-    return client.get("components", wire.COMPONENTS, type=STORAGE_TYPE)
+    return client.get("components", wire.COMPONENTS, type=wire.STORAGE_TYPE)
 
 
 def find_silent_providers(
     client: KeycloakClient, providers: Iterable[wire.ComponentRepresentation]
 ) -> Iterator[str]:
     """Yield a sentence for each provider whose users may be missing from the lists."""
+    answering: list[str] = []
     for provider in providers:
         if why := why_silent(client, provider):
             yield f"user storage provider {provider.name} {why}"
+        else:
+            answering.append(provider.name)
+    if answering and not _is_searchable(client):
+        yield f"user storage provider {' or '.join(answering)} cannot be searched: check its users DN"
 
 
 def why_silent(client: KeycloakClient, provider: wire.ComponentRepresentation) -> str | None:
@@ -34,19 +37,44 @@ def why_silent(client: KeycloakClient, provider: wire.ComponentRepresentation) -
     if provider.provider_id != "ldap":
         return f"is of kind {provider.provider_id}, which cannot be tested"
     try:
-        client.check("testLDAPConnection", _connection_test(provider))
+        client.check("testLDAPConnection", _login_test(provider))
     except MissingRightError:
         return "cannot be tested without the right manage-realm"
+    except UnreachableError:
+        raise
     except UnavailableError:
-        return "does not answer"
+        return "does not answer, or refuses Keycloak's login"
     return None
 
 
-def _connection_test(provider: wire.ComponentRepresentation) -> dict[str, str]:
-    config = provider.config
-    known = {
-        name: values[0]
-        for name in ("connectionUrl", "startTls", "useTruststoreSpi", "connectionTimeout")
-        if (values := config.get(name)) and values[0] is not None
-    }
-    return {"action": "testConnection", "componentId": provider.id, **known}
+def _is_searchable(client: KeycloakClient) -> bool:
+    """Whether a search that must ask every provider works; a list of members hides that one failed."""
+    try:
+        client.get("users", wire.USERS, username=_NOBODY, exact="true", briefRepresentation="true")
+    except UnreachableError:
+        raise
+    except UnavailableError:
+        return False
+    return True
+
+
+def _login_test(provider: wire.ComponentRepresentation) -> dict[str, str]:
+    """Return what makes Keycloak log in to the directory; the password is masked and Keycloak knows it.
+
+    Connecting alone proves little: with its bind password changed the directory answers, and Keycloak
+    lists nobody.
+    """
+    known = {name: values[0] for name in _TESTED if (values := provider.config.get(name)) and values[0]}
+    return {"action": "testAuthentication", "componentId": provider.id, **known}
+
+
+_NOBODY = "keycloak-license-asks-for-nobody"
+_TESTED = (
+    "authType",
+    "bindCredential",
+    "bindDn",
+    "connectionTimeout",
+    "connectionUrl",
+    "startTls",
+    "useTruststoreSpi",
+)

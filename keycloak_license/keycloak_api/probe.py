@@ -3,23 +3,25 @@
 In: a client; out: a `Check` for each thing. Called by `cli.doctor`. Nothing is changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 
 from keycloak_license.errors import UnavailableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.federation import list_providers, why_silent
+from keycloak_license.keycloak_api.rights import list_clients, prove_view_users
 from keycloak_license.keycloak_api.writer import ensure_writable
 from keycloak_license.model.check import Check, try_out
 
 MAX_SKEW_SECONDS = 30
 
-_READS = (
-    ("view-realm", "roles"),
-    ("view-users", "users"),
-    ("view-clients", "clients"),
-    ("view-events", "admin-events"),
+_READS: tuple[tuple[str, str, Callable[[KeycloakClient], object]], ...] = (
+    ("view-realm", "roles", lambda client: client.get("roles", wire.ANYTHING, max=1)),
+    ("view-users", "users", prove_view_users),
+    ("view-clients", "clients", list_clients),
+    ("view-events", "admin-events", lambda client: client.get("admin-events", wire.ANYTHING, max=1)),
 )
 
 
@@ -29,11 +31,13 @@ def probe(client: KeycloakClient, now: datetime) -> Iterator[Check]:
     yield reached
     if not reached.is_ok:
         return
-    for right, path in _READS:
-        yield try_out(f"right {right}", lambda path=path: _try_read(client, path))  # type: ignore[misc]
+    # Later on it may be that of a renewed token, while `now` stays.
+    logged_in_at = client.server_time
+    for right, what, read in _READS:
+        yield try_out(f"right {right}", partial(_try_read, client, what, read))
     yield try_out("right manage-realm", lambda: _try_manage(client))
     yield try_out("federation", lambda: _describe_federation(client))
-    yield try_out("clock", lambda: _describe_clock(client, now))
+    yield try_out("clock", lambda: _describe_clock(logged_in_at, now))
 
 
 def _describe_server(client: KeycloakClient) -> str:
@@ -41,9 +45,9 @@ def _describe_server(client: KeycloakClient) -> str:
     return f"Keycloak {version or '(version not shown without manage-realm)'} answers at {client.access.url}"
 
 
-def _try_read(client: KeycloakClient, path: str) -> str:
-    client.get(path, wire.ANYTHING, max=1)
-    return f"{client.access.who} may read {path} of realm {client.realm}"
+def _try_read(client: KeycloakClient, what: str, read: Callable[[KeycloakClient], object]) -> str:
+    read(client)
+    return f"{client.access.who} may read {what} of realm {client.realm}"
 
 
 def _try_manage(client: KeycloakClient) -> str:
@@ -65,10 +69,10 @@ def _describe_federation(client: KeycloakClient) -> str:
     )
 
 
-def _describe_clock(client: KeycloakClient, now: datetime) -> str:
-    if client.server_time is None:
+def _describe_clock(server_time: datetime | None, now: datetime) -> str:
+    if server_time is None:
         return "not compared: the tokens of this Keycloak do not tell its time"
-    skew = (now - client.server_time).total_seconds()
+    skew = (now - server_time).total_seconds()
     if abs(skew) > MAX_SKEW_SECONDS:
         raise UnavailableError(
             f"The clock here is {abs(skew):.0f} seconds {'ahead of' if skew > 0 else 'behind'} Keycloak's: "

@@ -5,10 +5,9 @@ In: a client with an administrator's login; out: the names of what was made or r
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
-from keycloak_license.errors import ConfigurationError, NotThereError
+from keycloak_license.errors import ConfigurationError, NotThereError, UnexpectedAnswerError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.answers import rights_client
 from keycloak_license.keycloak_api.client import KeycloakClient
@@ -17,7 +16,24 @@ from keycloak_license.model.attributes import INSTALLATION_ID, is_owned
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet
 
 MARK = "keycloak-license.owned"
+COMPLETE = "true"
+"""The value of our mark on a client whose secret was handed out; before, it is something else."""
 MANAGE_LICENSES = "manage-licenses"
+
+_CLIENT = {
+    "name": "License sidecar",
+    "description": "Service account of keycloak-license",
+    "publicClient": False,
+    "serviceAccountsEnabled": True,
+    "standardFlowEnabled": False,
+    "directAccessGrantsEnabled": False,
+    "attributes": {MARK: "secret not handed out yet"},
+}
+_ROLE = {
+    "name": MANAGE_LICENSES,
+    "description": "May manage licences (keycloak-license)",
+    "attributes": {MARK: ["true"]},
+}
 
 OBSERVE_RIGHTS = frozenset({"view-realm", "view-users", "view-clients", "view-events", "manage-realm"})
 RIGHTS = {
@@ -35,7 +51,7 @@ class Provisioned:
     created: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     client_secret: str | None = None
-    """Set only when the client was made just now."""
+    """Set once: by the first run that gets to its end."""
 
 
 class Provisioner:
@@ -54,28 +70,24 @@ class Provisioner:
         `installation_id` is what the ledger knows, used when the realm has none; `client_secret` is for
         a new client, instead of one that Keycloak makes up.
         """
+        self._refuse_third_realm()
         done = Provisioned()
-        client = self._find_client()
-        if client is None:
-            client = self._create_client(client_secret)
-            done.created.append(f"client {self._client_id}")
-            done.client_secret = client.secret
+        client = self._find_client() or self._create_client(client_secret, done)
         self._grant_rights(client, RIGHTS[enforcement], done)
         if self._find_role() is None:
-            body = {
-                "name": MANAGE_LICENSES,
-                "description": "May manage licences (keycloak-license)",
-                "attributes": {MARK: ["true"]},
-            }
-            self._realm.create("roles", body)
+            self._realm.create("roles", _ROLE)
             done.created.append(f"role {MANAGE_LICENSES}")
         if INSTALLATION_ID not in self._realm.get("", wire.REALM).attributes:
             write_attributes(self._realm, [AttributeSet(INSTALLATION_ID, installation_id or str(uuid4()))])
             done.created.append(f"attribute {INSTALLATION_ID}")
+        if client.attributes.get(MARK) != COMPLETE:
+            done.client_secret = client.secret
+            self._auth_realm.put(f"clients/{client.id}", {"attributes": {MARK: COMPLETE}})
         return done
 
     def remove(self) -> Provisioned:
-        """Take out what we made: attributes, role, client."""
+        """Take out what we made: attributes, role, rights, and the client unless another realm needs it."""
+        self._refuse_third_realm()
         done = Provisioned()
         owned = sorted(filter(is_owned, self._realm.get("", wire.REALM).attributes))
         write_attributes(self._realm, [AttributeRemoved(name) for name in owned])
@@ -84,58 +96,82 @@ class Provisioner:
         if role is not None and MARK in role.attributes:
             self._realm.delete(f"roles/{MANAGE_LICENSES}")
             done.removed.append(f"role {MANAGE_LICENSES}")
-        client = self._find_client()
-        if client is not None:
-            self._auth_realm.delete(f"clients/{client.id}")
-            done.removed.append(f"client {self._client_id}")
+        client = self._list_client()
+        if client is not None and MARK in client.attributes:
+            self._remove_client(client, done)
         return done
 
-    def _find_client(self) -> wire.OwnedClientRepresentation | None:
-        for found in self._auth_realm.get("clients", wire.OWNED_CLIENTS, clientId=self._client_id):
-            if MARK not in found.attributes:
-                raise ConfigurationError(
-                    f"Realm {self._auth_realm.realm} has a client {self._client_id} that keycloak-license "
-                    "did not make: choose another keycloak.client_id, or remove that client"
-                )
-            return found
-        return None
+    def _refuse_third_realm(self) -> None:
+        if self._auth_realm.realm not in {self._realm.realm, "master"}:
+            raise ConfigurationError(
+                f"A client in realm {self._auth_realm.realm} can have no rights over realm "
+                f"{self._realm.realm}: set keycloak.auth_realm to null or to master"
+            )
 
-    def _create_client(self, secret: str | None) -> wire.OwnedClientRepresentation:
-        body: dict[str, Any] = {
-            "clientId": self._client_id,
-            "name": "License sidecar",
-            "description": "Service account of keycloak-license",
-            "publicClient": False,
-            "serviceAccountsEnabled": True,
-            "standardFlowEnabled": False,
-            "directAccessGrantsEnabled": False,
-            "attributes": {MARK: "true"},
-        }
-        self._auth_realm.create("clients", body | ({"secret": secret} if secret else {}))
-        return self._auth_realm.get("clients", wire.OWNED_CLIENTS, clientId=self._client_id)[0]
+    def _list_client(self) -> wire.OwnedClientRepresentation | None:
+        found = self._auth_realm.get("clients", wire.OWNED_CLIENTS, clientId=self._client_id)
+        return found[0] if found else None
+
+    def _find_client(self) -> wire.OwnedClientRepresentation | None:
+        found = self._list_client()
+        if found is not None and MARK not in found.attributes:
+            raise ConfigurationError(
+                f"Realm {self._auth_realm.realm} has a client {self._client_id} that keycloak-license "
+                "did not make: choose another keycloak.client_id, or remove that client"
+            )
+        return found
+
+    def _create_client(self, secret: str | None, done: Provisioned) -> wire.OwnedClientRepresentation:
+        body = _CLIENT | {"clientId": self._client_id} | ({"secret": secret} if secret else {})
+        self._auth_realm.create("clients", body)
+        done.created.append(f"client {self._client_id}")
+        client = self._find_client()
+        if client is None:
+            raise UnexpectedAnswerError(
+                f"Keycloak does not show the client {self._client_id} that it has just made in realm "
+                f"{self._auth_realm.realm}: give the administrator the right view-clients"
+            )
+        return client
+
+    def _remove_client(self, client: wire.OwnedClientRepresentation, done: Provisioned) -> None:
+        mappings = self._auth_realm.get(f"users/{self._account_of(client)}/role-mappings", wire.MAPPINGS)
+        ours = rights_client(self._auth_realm.realm, self._realm.realm)
+        if any(name.endswith("-realm") and name != ours for name in mappings.client_mappings):
+            self._grant_rights(client, frozenset(), done)
+            return
+        self._auth_realm.delete(f"clients/{client.id}")
+        done.removed.append(f"client {self._client_id}")
 
     def _grant_rights(
         self, client: wire.OwnedClientRepresentation, wanted: frozenset[str], done: Provisioned
     ) -> None:
         """Bring the service account's rights over the realm to exactly those wanted."""
-        holder = rights_client(self._auth_realm.realm, self._realm.realm)
-        clients = self._auth_realm.get("clients", wire.CLIENTS, clientId=holder)
-        if not clients:
+        name = rights_client(self._auth_realm.realm, self._realm.realm)
+        holders = self._auth_realm.get("clients", wire.CLIENTS, clientId=name)
+        if not holders:
             raise ConfigurationError(
-                f"Realm {self._auth_realm.realm} has no client {holder}, so it holds no rights over realm "
+                f"Realm {self._auth_realm.realm} has no client {name}, so it holds no rights over realm "
                 f"{self._realm.realm}: set keycloak.auth_realm to null or to master"
             )
-        account = self._auth_realm.get(f"clients/{client.id}/service-account-user", wire.USER)
-        path = f"users/{account.id}/role-mappings/clients/{clients[0].id}"
+        path = f"users/{self._account_of(client)}/role-mappings/clients/{holders[0].id}"
         present = {role.name: role for role in self._auth_realm.get(path, wire.ROLES)}
-        offered = self._auth_realm.get(f"clients/{clients[0].id}/roles", wire.ROLES)
-        missing = [role for role in offered if role.name in wanted - present.keys()]
-        if missing:
-            self._auth_realm.create(path, [role.model_dump(by_alias=True) for role in missing])
-            done.created += [f"right {name}" for name in sorted(role.name for role in missing)]
-        if surplus := [role for name, role in present.items() if name not in wanted]:
-            self._auth_realm.delete(path, [role.model_dump(by_alias=True) for role in surplus])
-            done.removed += [f"right {name}" for name in sorted(role.name for role in surplus)]
+        offered = {
+            role.name: role for role in self._auth_realm.get(f"clients/{holders[0].id}/roles", wire.ROLES)
+        }
+        if lacking := sorted(wanted - offered.keys()):
+            raise ConfigurationError(
+                f"The client {name} in realm {self._auth_realm.realm} has no role {', '.join(lacking)}: "
+                "restore it, it is one of Keycloak's own"
+            )
+        if missing := sorted(wanted - present.keys()):
+            self._auth_realm.create(path, [offered[right].model_dump(by_alias=True) for right in missing])
+            done.created += [f"right {right}" for right in missing]
+        if surplus := sorted(present.keys() - wanted):
+            self._auth_realm.delete(path, [present[right].model_dump(by_alias=True) for right in surplus])
+            done.removed += [f"right {right}" for right in surplus]
+
+    def _account_of(self, client: wire.OwnedClientRepresentation) -> str:
+        return self._auth_realm.get(f"clients/{client.id}/service-account-user", wire.USER).id
 
     def _find_role(self) -> wire.OwnedRoleRepresentation | None:
         try:

@@ -4,21 +4,23 @@ In: a client and the applications; out: a `RealmSnapshot` that says what it coul
 `realm`. The number of requests depends on roles, groups and pages, not on users.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from keycloak_license.errors import AlreadyThereError, NotThereError, UnavailableError
+from keycloak_license.errors import AlreadyThereError, NotThereError, UnavailableError, UnreachableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.federation import find_silent_providers
+from keycloak_license.keycloak_api.provider_grants import find_provider_grants
+from keycloak_license.keycloak_api.rights import prove_view_users
 from keycloak_license.keycloak_api.structure import Structure, read_structure
 from keycloak_license.model.application import Application
+from keycloak_license.model.progress import Progress
 from keycloak_license.model.realm import Group, RealmSnapshot, User, containing_roles
 
 A = TypeVar("A")
-Progress = Callable[[str, int, int], None]
 
 
 def read_realm(
@@ -26,14 +28,18 @@ def read_realm(
 ) -> RealmSnapshot:
     """Read a realm.
 
-    Raises when it cannot be read at all or a right is missing. A list that fails after that becomes a
-    gap: the snapshot may then show fewer users than there are.
+    Raises when it cannot be read at all, a right is missing, or Keycloak stops answering. A list that it
+    answers badly becomes a gap: the snapshot may then show fewer users than there are.
     """
     structure = read_structure(client)
     realm, graph = structure.realm, structure.graph
     counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
     holders = _HolderReader(client, structure, progress)
     holders.read_roles(sorted(containing_roles(graph.composites, counted) & graph.roles.keys()))
+    if counted and not holders.users:
+        holders.doubt_that_nobody_is_there()
+    default_groups = structure.read_default_groups(client)
+    holders.add_provider_grants(default_groups)
     return RealmSnapshot(
         realm=realm.realm,
         realm_id=realm.id,
@@ -46,7 +52,7 @@ def read_realm(
         group_members=holders.group_members,
         service_accounts=holders.read_service_accounts(),
         default_role_id=realm.default_role.id if realm.default_role else None,
-        default_groups=structure.read_default_groups(client),
+        default_groups=default_groups,
         attributes=realm.attributes,
         gaps=(*holders.gaps, *find_silent_providers(client, structure.providers)),
     )
@@ -99,6 +105,28 @@ class _HolderReader:
                     found.add(self.client.get(f"clients/{each.id}/service-account-user", wire.USER).id)
         return frozenset(found & self.users.keys())
 
+    def doubt_that_nobody_is_there(self) -> None:
+        """Make sure that no users means no users, and not a missing right or a failing federation."""
+        try:
+            prove_view_users(self.client)
+        except UnreachableError:
+            raise
+        except UnavailableError as error:
+            self.gaps.append(f"the users of the realm were not read ({error})")
+
+    def add_provider_grants(self, default_groups: frozenset[str]) -> None:
+        """Add the federated users who have a role or group without being in its list."""
+        known = self.role_users.keys() | self.group_members.keys()
+        grants = find_provider_grants(self.client, self.structure, self.groups, default_groups)
+        grants = {provider: ids & known for provider, ids in grants.items() if ids & known}
+        if not grants:
+            return
+        for user in self._list_users("users", "users of the realm"):
+            for id_ in grants.get(user.federation_link or "", ()):
+                self.users[user.id] = to_user(user)
+                lists = self.role_users if id_ in self.role_users else self.group_members
+                lists[id_] |= {user.id}
+
     def _read_group_trees(self) -> None:
         todo = list(self.groups)
         while todo:
@@ -115,6 +143,8 @@ class _HolderReader:
     def _read_groups(self, what: str, ask: Callable[[A], Sequence[Group]], about: A) -> list[str]:
         try:
             found = ask(about)
+        except UnreachableError:
+            raise
         except UnavailableError as error:
             self.gaps.append(f"the {what} were not read ({error})")
             return []
@@ -123,11 +153,16 @@ class _HolderReader:
 
     def _read_users(self, path: str, what: str) -> frozenset[str]:
         found: set[str] = set()
+        for user in self._list_users(path, what):
+            found.add(user.id)
+            self.users[user.id] = to_user(user)
+        return frozenset(found)
+
+    def _list_users(self, path: str, what: str) -> Iterator[wire.UserRepresentation]:
         try:
             for page in self.client.pages(path, wire.USERS, briefRepresentation="true"):
-                for user in page:
-                    found.add(user.id)
-                    self.users[user.id] = to_user(user)
+                yield from page
+        except UnreachableError:
+            raise
         except UnavailableError as error:
             self.gaps.append(f"the {what} were not read ({error})")
-        return frozenset(found)

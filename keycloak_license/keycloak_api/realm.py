@@ -9,15 +9,15 @@ from urllib.parse import quote
 from keycloak_license.errors import NotThereError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.keycloak_api.reader import Progress, read_realm, to_user
+from keycloak_license.keycloak_api.reader import read_realm, to_user
 from keycloak_license.keycloak_api.writer import ensure_writable, write_attributes
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
+from keycloak_license.model.progress import Progress, no_progress
 from keycloak_license.model.realm import RealmSnapshot, User
 
-
-def no_progress(_what: str, _done: int, _total: int) -> None:
-    """Show nothing."""
+NO_NAMES = frozenset({"", "count", "profile"})
+"""An empty search would find everybody, and the others are paths of Keycloak's own below ``users``."""
 
 
 class KeycloakRealm:
@@ -33,8 +33,8 @@ class KeycloakRealm:
 
     def find_user(self, name: str) -> User | None:
         """Return the user of that exact username or id."""
-        if not name:
-            return None  # an empty search would find everybody
+        if name in NO_NAMES:
+            return None
         for found in self.client.get(
             "users", wire.USERS, username=name, exact="true", briefRepresentation="true"
         ):

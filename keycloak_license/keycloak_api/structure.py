@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
-from keycloak_license.errors import MissingRightError
+from keycloak_license.errors import MissingRightError, UnexpectedAnswerError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.keycloak_api.federation import STORAGE_TYPE, list_providers
+from keycloak_license.keycloak_api.federation import list_providers
+from keycloak_license.keycloak_api.rights import list_clients
 from keycloak_license.model.realm import Group, Role
 
 MAX_GROUPS_TO_EXPORT = 100
@@ -86,11 +87,16 @@ def export_structure(client: KeycloakClient) -> Structure:
     export = client.post(
         "partial-export", None, wire.EXPORT, exportGroupsAndRoles="true", exportClients="true"
     )
-    graph = _graph_of(export)
+    try:
+        graph = _graph_of(export)
+    except KeyError as error:
+        raise UnexpectedAnswerError(
+            f"The export of realm {client.realm} names a role inside a composite that it does not hold"
+        ) from error
     return Structure(
         realm=export,
         clients=export.clients,
-        providers=export.components.get(STORAGE_TYPE, ()),
+        providers=export.components.storage,
         graph=graph,
         groups=ExportedGroups(export.groups, graph),
     )
@@ -99,7 +105,7 @@ def export_structure(client: KeycloakClient) -> Structure:
 def walk_structure(client: KeycloakClient) -> Structure:
     """Read with one request for each client and each composite role; groups are asked for as needed."""
     realm = client.get("", wire.REALM)
-    clients = client.get("clients", wire.CLIENTS)
+    clients = list_clients(client)
     graph = _walk_roles(client, {each.client_id: each.id for each in clients})
     return Structure(realm, clients, list_providers(client), graph, ListedGroups(client, graph))
 
@@ -165,7 +171,7 @@ def _graph_of(export: wire.PartialExport) -> RoleGraph:
     return RoleGraph(
         roles={role.id: role for role, _ in found},
         composites={
-            role.id: frozenset(ids[name] for name in names if name in ids)
+            role.id: frozenset(ids[name] for name in names)
             for role, exported in found
             if (names := list(exported.composites.role_names()))
         },

@@ -9,11 +9,19 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
+STORAGE_TYPE = "org.keycloak.storage.UserStorageProvider"
+
 
 class Representation(BaseModel):
     """Base of all: camelCase on the wire, unknown fields ignored, because they differ by version."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
 
 class RoleRepresentation(Representation):
@@ -39,12 +47,11 @@ class RealmRepresentation(Representation):
 
 
 class GroupRepresentation(Representation):
-    """A group in a list; `sub_group_count` is missing in some lists."""
+    """A group in a list."""
 
     id: str
     path: str
     parent_id: str | None = None
-    sub_group_count: int | None = None
 
 
 class UserRepresentation(Representation):
@@ -55,6 +62,8 @@ class UserRepresentation(Representation):
     enabled: bool
     email: str | None = None
     created_timestamp: int | None = None
+    federation_link: str | None = None
+    """The user storage provider he comes from."""
 
 
 class ClientRepresentation(Representation):
@@ -70,7 +79,7 @@ class OwnedClientRepresentation(Representation):
 
     id: str
     client_id: str
-    secret: str | None = None
+    secret: str | None = Field(default=None, repr=False)
     attributes: dict[str, str | None] = Field(default_factory=dict)
 
 
@@ -82,12 +91,18 @@ class OwnedRoleRepresentation(Representation):
     attributes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
+class MappingsRepresentation(Representation):
+    """All direct roles of a user; only the names of the clients they belong to are of interest."""
+
+    client_mappings: dict[str, object] = Field(default_factory=dict)
+
+
 class ComponentRepresentation(Representation):
     """A component, for example a user storage provider."""
 
     id: str
-    name: str
-    provider_id: str
+    name: str = "without a name"
+    provider_id: str = "unknown"
     config: dict[str, tuple[str | None, ...]] = Field(default_factory=dict)
 
 
@@ -147,13 +162,19 @@ class ExportedGroup(Representation):
         yield from _role_names(self.realm_roles, self.client_roles)
 
 
+class ExportedComponents(Representation):
+    """The components of an export, as far as we know their shape."""
+
+    storage: tuple[ComponentRepresentation, ...] = Field(default=(), alias=STORAGE_TYPE)
+
+
 class PartialExport(RealmRepresentation):
     """A partial export with groups, roles and clients."""
 
     roles: ExportedRoles
     groups: tuple[ExportedGroup, ...] = ()
     clients: tuple[ClientRepresentation, ...]
-    components: dict[str, tuple[ComponentRepresentation, ...]] = Field(default_factory=dict)
+    components: ExportedComponents = ExportedComponents()
 
 
 class CountRepresentation(Representation):
@@ -168,16 +189,20 @@ def _role_names(realm: tuple[str, ...], client: dict[str, tuple[str, ...]]) -> I
         yield from ((client_id, name) for name in names)
 
 
+_QUIET = ConfigDict(hide_input_in_errors=True)
+"""For lists; models say so themselves. What people are called has no place in a traceback."""
+
 REALM = TypeAdapter(RealmRepresentation)
-ROLES = TypeAdapter(list[RoleRepresentation])
-GROUPS = TypeAdapter(list[GroupRepresentation])
-USERS = TypeAdapter(list[UserRepresentation])
+ROLES = TypeAdapter(list[RoleRepresentation], config=_QUIET)
+GROUPS = TypeAdapter(list[GroupRepresentation], config=_QUIET)
+USERS = TypeAdapter(list[UserRepresentation], config=_QUIET)
 USER = TypeAdapter(UserRepresentation)
-CLIENTS = TypeAdapter(list[ClientRepresentation])
+CLIENTS = TypeAdapter(list[ClientRepresentation], config=_QUIET)
 EXPORT = TypeAdapter(PartialExport)
-OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation])
+OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation], config=_QUIET)
 OWNED_ROLE = TypeAdapter(OwnedRoleRepresentation)
-COMPONENTS = TypeAdapter(list[ComponentRepresentation])
+COMPONENTS = TypeAdapter(list[ComponentRepresentation], config=_QUIET)
 SERVER_INFO = TypeAdapter(ServerInfo)
+MAPPINGS = TypeAdapter(MappingsRepresentation)
 ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)

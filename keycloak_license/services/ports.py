@@ -3,7 +3,7 @@
 Satisfied by shape: `keycloak_api.realm` and `ledger.store` in earnest, `tests/fakes.py` in tests.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from keycloak_license.model.application import Application
@@ -11,9 +11,6 @@ from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.license import License
 from keycloak_license.model.realm import RealmSnapshot, User
 from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncRecord
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many steps are done, and how many there are so far."""
 
 
 class Realm(Protocol):

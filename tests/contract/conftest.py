@@ -1,0 +1,96 @@
+"""Each test of the contract runs on the simulator and on the real thing."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keycloak_license.keycloak_api.realm import KeycloakRealm
+from keycloak_license.ledger.store import open_ledger
+from keycloak_license.model.application import Application
+from keycloak_license.model.changes import AttributeChange
+from keycloak_license.model.realm import RealmSnapshot, User
+from keycloak_license.services.ports import Ledger, Realm
+from tests.contract.realm_admin import (
+    VIEW_ONLY,
+    RealmAdmin,
+    RestAdmin,
+    connect_as_sidecar,
+    connect_as_viewer,
+)
+from tests.fakes import MemoryLedger, SimulatedRealm
+from tests.real.keycloak import MakeRealm
+
+Subject = tuple[RealmAdmin, Realm]
+"""A realm from the admin's side and from ours."""
+
+
+class BothWays:
+    """The real realm, looked at with all our rights and with view rights only, which must see the same.
+
+    With all rights a small realm is read by export, without by walking.
+    """
+
+    def __init__(self, full: Realm, view_only: Realm) -> None:
+        self._full, self._view_only = full, view_only
+
+    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+        snapshot, same = self._full.read(applications), self._view_only.read(applications)
+        # What is missing is told by what could not be asked, and that depends on the way.
+        assert replace(same, gaps=()) == replace(snapshot, gaps=())
+        assert same.is_complete == snapshot.is_complete
+        return snapshot
+
+    def find_user(self, name: str) -> User | None:
+        user = self._full.find_user(name)
+        assert self._view_only.find_user(name) == user
+        return user
+
+    def ensure_writable(self) -> None:
+        self._full.ensure_writable()
+
+    def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
+        self._full.write_attributes(changes)
+
+
+@pytest.fixture(params=["simulated", "real"])
+def subject(request: pytest.FixtureRequest) -> Subject:
+    if request.param == "simulated":
+        simulated = SimulatedRealm()
+        return simulated, simulated
+    make_realm: MakeRealm = request.getfixturevalue("make_realm")
+    real = make_realm({"adminEventsEnabled": True, **VIEW_ONLY})
+    ours = (KeycloakRealm(connect(real)) for connect in (connect_as_sidecar, connect_as_viewer))
+    return RestAdmin(real), BothWays(*ours)
+
+
+@pytest.fixture
+def admin(subject: Subject) -> RealmAdmin:
+    return subject[0]
+
+
+@pytest.fixture
+def realm(subject: Subject) -> Realm:
+    return subject[1]
+
+
+@pytest.fixture(params=["simulated", "real"])
+def read_only(request: pytest.FixtureRequest) -> Subject:
+    """A realm in which we have the rights to look, and no others."""
+    if request.param == "simulated":
+        simulated = SimulatedRealm(is_read_only=True)
+        return simulated, simulated
+    make_realm: MakeRealm = request.getfixturevalue("make_realm")
+    real = make_realm({"adminEventsEnabled": True, **VIEW_ONLY})
+    return RestAdmin(real), KeycloakRealm(connect_as_viewer(real))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    if request.param == "memory":
+        yield MemoryLedger()
+        return
+    with closing(open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")) as opened:
+        yield opened

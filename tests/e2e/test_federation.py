@@ -1,0 +1,292 @@
+"""Users from a real LDAP directory: they count like anybody, and while it is silent nobody loses a seat.
+
+Keycloak's own effective roles of each user are the truth that the role-first read is held to.
+"""
+
+import signal
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from keycloak_license.keycloak_api.realm import KeycloakRealm
+from keycloak_license.model.application import Application
+from keycloak_license.model.changes import SeatAssigned, SeatReleased
+from keycloak_license.model.license import License, LicenseType
+from keycloak_license.model.realm import RealmSnapshot, Role
+from keycloak_license.model.record import StoredLicense
+from keycloak_license.model.report import SyncReport
+from keycloak_license.plan.consumers import resolve_consumers
+from keycloak_license.services.reconcile import ManagedRealm, run_once
+from tests.contract.realm_admin import VIEW_ONLY, connect_as_sidecar, connect_as_viewer
+from tests.fakes import MemoryLedger, TrustingVerifier
+from tests.real.keycloak import LdapProvider, MakeRealm, RealRealm, add_ldap
+from tests.real.slapd import Slapd
+
+PEOPLE: Final = tuple(f"person{number:03}" for number in range(200))
+AGENTS: Final = PEOPLE[:50]
+SCHEDULERS: Final = PEOPLE[40:60]
+STAFF: Final = PEOPLE[55:70]
+CONSUMERS: Final = set(PEOPLE[:70])
+
+WFM: Final = Application(
+    "WFM", "Workforce Management", roles=("WFM_*",), client_roles=(("desk", ("agent",)),)
+)
+REALM: Final[Mapping[str, Any]] = {
+    "clients": [{"clientId": "desk"}, *VIEW_ONLY["clients"]],
+    "users": VIEW_ONLY["users"],
+    "roles": {
+        "realm": [
+            {"name": "WFM_AGENT"},
+            {"name": "STAFF", "composite": True, "composites": {"client": {"desk": ["agent"]}}},
+        ],
+        "client": {"desk": [{"name": "agent"}]},
+    },
+    "groups": [{"name": "AGENTS", "realmRoles": ["WFM_AGENT"]}, {"name": "EVERYBODY"}],
+}
+NOON: Final = datetime(2026, 3, 29, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Federation:
+    """A realm with the directory behind it."""
+
+    realm: RealRealm
+    slapd: Slapd
+    provider: LdapProvider
+
+    @property
+    def ours(self) -> KeycloakRealm:
+        return KeycloakRealm(connect_as_sidecar(self.realm))
+
+    def configure(self, component_id: str | None = None, **config: str) -> None:
+        """Change settings of the provider, or of one of its mappers; `_` stands for a dot."""
+        path = f"/components/{component_id or self.provider.id}"
+        component = self.realm.get(path)
+        component["config"] |= {key.replace("_", "."): [value] for key, value in config.items()}
+        self.realm.put(path, component)
+
+    def stop_importing(self) -> None:
+        """Keep nothing of the users in Keycloak's own database from now on."""
+        self.configure(importEnabled="false")
+        self.realm.post(f"/user-storage/{self.provider.id}/remove-imported-users")
+
+    def add_mapper(self, kind: str, **config: str) -> None:
+        body = {
+            "name": f"{kind} {config}",
+            "providerId": kind,
+            "providerType": "org.keycloak.storage.ldap.mappers.LDAPStorageMapper",
+            "parentId": self.provider.id,
+            "config": {key: [value] for key, value in config.items()},
+        }
+        self.realm.post("/components", body)
+
+    def holders(self, among: Collection[str]) -> set[str]:
+        """Who has a role of WFM by what Keycloak says of each user."""
+        paths = {None: "realm", "desk": f"clients/{self.realm.client_uuid('desk')}"}
+        return {
+            user["username"]
+            for user in self.realm.get("/users", max=1000, briefRepresentation=True)
+            if user["username"] in among
+            for client_id, path in paths.items()
+            for role in self.realm.get(f"/users/{user['id']}/role-mappings/{path}/composite")
+            if WFM.counts(Role("", role["name"], client_id))
+        }
+
+
+@pytest.fixture
+def slapd() -> Iterator[Slapd]:
+    with Slapd(PEOPLE, {"AGENTS": AGENTS}, {"WFM_SCHEDULER": SCHEDULERS, "STAFF": STAFF}) as server:
+        yield server
+
+
+@pytest.fixture(params=["imported", "not imported"])
+def federation(make_realm: MakeRealm, slapd: Slapd, request: pytest.FixtureRequest) -> Federation:
+    realm = make_realm(REALM)
+    made = Federation(realm, slapd, add_ldap(realm, slapd))
+    if request.param == "not imported":
+        made.stop_importing()
+    return made
+
+
+def consumers(snapshot: RealmSnapshot) -> set[str]:
+    return {user.username for user in resolve_consumers(snapshot, WFM, ()).values()}
+
+
+def test_federated_members_consume_by_group_by_role_and_by_composite(federation: Federation) -> None:
+    snapshot = federation.ours.read([WFM])
+    assert snapshot.gaps == ()
+    assert consumers(snapshot) == CONSUMERS
+    assert federation.holders(PEOPLE) == CONSUMERS
+
+
+def test_federated_members_of_a_client_role_consume(federation: Federation) -> None:
+    """The directory's role STAFF becomes a role of the client; the realm's own is left without anybody."""
+    _, roles_mapper = federation.provider.mapper_ids
+    federation.configure(roles_mapper, use_realm_roles_mapping="false", client_id="desk")
+    federation.realm.post(f"/clients/{federation.realm.client_uuid('desk')}/roles", {"name": "STAFF"})
+    of_client = Application("WFM", "Workforce Management", client_roles=(("desk", ("STAFF",)),))
+
+    snapshot = federation.ours.read([of_client])
+    assert snapshot.gaps == ()
+    found = resolve_consumers(snapshot, of_client, ())
+    assert {user.username for user in found.values()} == set(STAFF)
+
+
+def test_a_change_in_the_directory_shows_at_the_next_read(federation: Federation) -> None:
+    change_members(federation.slapd, "cn=AGENTS,ou=groups", delete=AGENTS[0], add=PEOPLE[199])
+    change_members(federation.slapd, "cn=WFM_SCHEDULER,ou=roles", delete=PEOPLE[54], add=PEOPLE[198])
+    changed = CONSUMERS - {AGENTS[0], PEOPLE[54]} | {PEOPLE[198], PEOPLE[199]}
+    assert consumers(federation.ours.read([WFM])) == changed
+
+
+def change_members(slapd: Slapd, entry: str, *, delete: str, add: str) -> None:
+    slapd.change(
+        f"dn: {entry},{slapd.base_dn}\nchangetype: modify\n"
+        f"delete: member\nmember: {slapd.person_dn(delete)}\n-\n"
+        f"add: member\nmember: {slapd.person_dn(add)}\n"
+    )
+
+
+def cut_off(federation: Federation) -> None:
+    federation.slapd.stop()
+
+
+def hang(federation: Federation) -> None:
+    federation.configure(connectionTimeout="500", readTimeout="500")
+    process = federation.slapd._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+
+
+def change_its_password(federation: Federation) -> None:
+    federation.configure(bindCredential="no longer this")
+
+
+def move_its_users(federation: Federation) -> None:
+    federation.configure(usersDn=f"ou=moved,{federation.slapd.base_dn}")
+
+
+def disable(federation: Federation) -> None:
+    federation.configure(enabled="false")
+
+
+def repair(federation: Federation) -> None:
+    process = federation.slapd._process
+    if process is None:
+        federation.slapd.start()
+    else:
+        process.send_signal(signal.SIGCONT)
+    federation.configure(
+        bindCredential=federation.slapd.password,
+        usersDn=federation.slapd.people_dn,
+        enabled="true",
+        connectionTimeout="5000",
+        readTimeout="5000",
+    )
+
+
+@pytest.mark.parametrize("trouble", [cut_off, hang, change_its_password, move_its_users, disable])
+def test_while_the_directory_is_in_trouble_the_read_has_a_gap_and_nobody_loses_a_seat(
+    federation: Federation, trouble: Callable[[Federation], None]
+) -> None:
+    managed = managed_with_seats(federation, 100)
+    first = run_once(managed, now=NOON)
+    assert (first.realm.is_complete, usernames(first, SeatAssigned)) == (True, CONSUMERS)
+
+    trouble(federation)
+    try:
+        during = run_once(managed, now=NOON + timedelta(minutes=1))
+    finally:
+        repair(federation)
+    assert not during.realm.is_complete
+    assert any("user storage provider ldap " in warning for warning in during.realm.warnings)
+    assert during.changes == ()
+    assert during.realm.applications[0].used == len(CONSUMERS)
+
+    change_members(federation.slapd, "cn=AGENTS,ou=groups", delete=AGENTS[0], add=PEOPLE[199])
+    after = run_once(managed, now=NOON + timedelta(minutes=2))
+    assert after.realm.is_complete
+    assert (usernames(after, SeatReleased), usernames(after, SeatAssigned)) == ({AGENTS[0]}, {PEOPLE[199]})
+
+
+def test_with_view_rights_only_a_federated_realm_is_never_complete(federation: Federation) -> None:
+    snapshot = KeycloakRealm(connect_as_viewer(federation.realm)).read([WFM])
+    assert len(snapshot.gaps) == 1
+    assert "manage-realm" in snapshot.gaps[0]
+    assert consumers(snapshot) == CONSUMERS
+
+
+HARDCODED: Final = {
+    "role": ("hardcoded-ldap-role-mapper", {"role": "WFM_AGENT"}),
+    "client role": ("hardcoded-ldap-role-mapper", {"role": "desk.agent"}),
+    "composite": ("hardcoded-ldap-role-mapper", {"role": "STAFF"}),
+    "group": ("hardcoded-ldap-group-mapper", {"group": "/AGENTS"}),
+}
+
+
+@pytest.mark.parametrize("hardcoded", HARDCODED)
+def test_what_a_mapper_gives_to_every_federated_user_makes_him_a_consumer(
+    federation: Federation, hardcoded: str
+) -> None:
+    kind, config = HARDCODED[hardcoded]
+    federation.add_mapper(kind, **config)
+    assert_everybody_consumes(federation)
+
+
+def test_a_default_role_makes_consumers_of_federated_users(federation: Federation) -> None:
+    realm = federation.realm
+    default_role = realm.get()["defaultRole"]["id"]
+    realm.post(f"/roles-by-id/{default_role}/composites", [realm.get("/roles/WFM_AGENT")])
+    assert_everybody_consumes(federation)
+
+
+def test_a_default_group_makes_consumers_of_federated_users(make_realm: MakeRealm, slapd: Slapd) -> None:
+    """Imported users join it when they are imported, others have it as long as it is one."""
+    realm = make_realm({**REALM, "defaultGroups": ["/AGENTS"]})
+    federation = Federation(realm, slapd, add_ldap(realm, slapd))
+    assert_everybody_consumes(federation)
+    federation.stop_importing()
+    assert_everybody_consumes(federation)
+
+
+def assert_everybody_consumes(federation: Federation) -> None:
+    """By Keycloak's own word first, so that a change of its ways is told from a fault of ours."""
+    snapshot = federation.ours.read([WFM])
+    sample = PEOPLE[::10]
+    assert federation.holders(sample) == set(sample)
+    assert snapshot.gaps == ()
+    assert consumers(snapshot) == set(PEOPLE)
+
+
+def managed_with_seats(federation: Federation, seats: int) -> ManagedRealm:
+    verifier, ledger = TrustingVerifier(), MemoryLedger()
+    day = date(2026, 3, 1)
+    license_ = verifier.sign(
+        License(
+            number="L-1",
+            issue=1,
+            type=LicenseType.TEMPORARY,
+            customer="Example",
+            issued_on=day,
+            starts_on=day,
+            expires_on=day.replace(year=2027),
+            scope={"WFM": seats},
+        )
+    )
+    ledger.add_license(federation.realm.name, StoredLicense("L-1", 1, license_.file, NOON))
+    return ManagedRealm(
+        name=federation.realm.name,
+        zone=ZoneInfo("UTC"),
+        applications=(WFM,),
+        keycloak=federation.ours,
+        ledger=ledger,
+        verifier=verifier,
+    )
+
+
+def usernames(report: SyncReport, kind: type[SeatAssigned] | type[SeatReleased]) -> Collection[str]:
+    return {change.claim.username for change in report.changes if isinstance(change, kind)}

@@ -1,0 +1,362 @@
+"""Stand-ins for everything outside, with the shapes of `services.ports`.
+
+`SimulatedRealm` is a Keycloak realm in memory: tests change it as an admin would, the code under test
+reads and writes it. `tests/contract` holds it, and `MemoryLedger`, to the real ones.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+
+from keycloak_license.errors import (
+    LicenseRefusedError,
+    MissingRightError,
+    RealmNotFoundError,
+    UnavailableError,
+)
+from keycloak_license.model.application import Application
+from keycloak_license.model.changes import (
+    AttributeChange,
+    AttributeSet,
+    SeatChange,
+    SeatReleased,
+    WaitingEnded,
+)
+from keycloak_license.model.license import License
+from keycloak_license.model.realm import Group, RealmSnapshot, Role, User, containing_roles
+from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.seat import Claim
+
+RoleName = tuple[str | None, str]
+"""The client of a role, None for realm roles, and its name."""
+
+Links = dict[str, set[str]]
+FIRST_CREATED = 1_700_000_000_000
+
+
+@dataclass
+class SimulatedRealm:
+    """A realm as `ports.Realm` sees it, and the admin's side of it; everything goes by id.
+
+    Members and their roles are kept as Keycloak keeps them: direct mappings only, and the rest follows.
+    """
+
+    name: str = "acme"
+    attributes: dict[str, str] = field(default_factory=lambda: {"cibaInterval": "5"})
+    attribute_writes: int = 0
+    """How often the attributes were written, by us or by the admin."""
+    reads: int = 0
+    is_unreachable: bool = False
+    """Whether every call of ours fails."""
+    is_read_only: bool = False
+    """Whether we lack the right to write attributes."""
+    unreadable: set[str] = field(default_factory=set)
+    """Roles and groups whose members cannot be listed: a gap, and nobody in the list."""
+    silent_providers: set[str] = field(default_factory=set)
+    """Federations that do not answer: a gap, and their members are missing from every list."""
+    _is_gone: bool = False
+    _roles: dict[str, Role] = field(default_factory=dict)
+    _composites: Links = field(default_factory=dict)
+    _groups: dict[str, Group] = field(default_factory=dict)
+    _users: dict[str, User] = field(default_factory=dict)
+    _provider_of: dict[str, str] = field(default_factory=dict)
+    _user_roles: Links = field(default_factory=dict)
+    _group_roles: Links = field(default_factory=dict)
+    _user_groups: Links = field(default_factory=dict)
+    _service_accounts: set[str] = field(default_factory=set)
+    _default_groups: set[str] = field(default_factory=set)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.realm_id = f"realm-{self.name}"
+        self.default_role = self.create_role(f"default-roles-{self.name}")
+        self.add_to_composite(self.default_role, self.create_role("offline_access"))
+
+    # What the program does.
+
+    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+        """Return what `keycloak_api.reader` would: all roles, and who holds those that count."""
+        self._refuse_when_cut_off()
+        self.reads += 1
+        composites = {parent: frozenset(children) for parent, children in self._composites.items()}
+        counted = [role.id for role in self._roles.values() if any(app.counts(role) for app in applications)]
+        role_ids = containing_roles(composites, counted)
+        role_users = {role_id: self._listed(self._user_roles, role_id) for role_id in role_ids}
+        role_groups = {role_id: _having(self._group_roles, role_id) for role_id in role_ids}
+        group_ids = self._with_descendants(frozenset().union(*role_groups.values()))
+        group_members = {group_id: self._listed(self._user_groups, group_id) for group_id in group_ids}
+        seen = frozenset().union(*role_users.values(), *group_members.values())
+        return RealmSnapshot(
+            realm=self.name,
+            realm_id=self.realm_id,
+            roles=dict(self._roles),
+            composites=composites,
+            groups={group_id: self._groups[group_id] for group_id in group_ids},
+            users={user_id: self._users[user_id] for user_id in seen},
+            role_users=role_users,
+            role_groups=role_groups,
+            group_members=group_members,
+            service_accounts=seen & self._service_accounts,
+            default_role_id=self.default_role,
+            default_groups=frozenset(self._default_groups),
+            attributes=dict(self.attributes),
+            gaps=tuple(self._gaps(role_ids | group_ids)),
+        )
+
+    def find_user(self, name: str) -> User | None:
+        self._refuse_when_cut_off()
+        for user in self._users.values():
+            if user.username == name.lower():
+                return user
+        return self._users.get(name)
+
+    def ensure_writable(self) -> None:
+        self._refuse_when_cut_off()
+        if self.is_read_only:
+            raise MissingRightError(f"The simulated Keycloak refuses writes to realm {self.name}")
+
+    def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
+        if not changes:
+            return
+        self.ensure_writable()
+        self.attribute_writes += 1
+        for change in changes:
+            if isinstance(change, AttributeSet):
+                self.attributes[change.name] = change.value
+            else:
+                self.attributes.pop(change.name, None)
+
+    # What an admin does.
+
+    def create_role(self, name: str, client_id: str | None = None) -> str:
+        _refuse_double(role.name == name and role.client_id == client_id for role in self._roles.values())
+        role = Role(self._new_id("role"), name, client_id)
+        self._roles[role.id] = role
+        return role.id
+
+    def delete_role(self, role: str) -> None:
+        del self._roles[role]
+        self._composites.pop(role, None)
+        for links in (self._composites, self._user_roles, self._group_roles):
+            _unlink_everywhere(links, role)
+        self._composites = {parent: children for parent, children in self._composites.items() if children}
+
+    def add_to_composite(self, parent: str, child: str) -> None:
+        self._composites.setdefault(parent, set()).add(self._roles[child].id)
+
+    def create_group(self, name: str, parent: str | None = None) -> str:
+        path = f"{self._groups[parent].path if parent else ''}/{name}"
+        _refuse_double(group.path == path and group.parent_id == parent for group in self._groups.values())
+        group = Group(self._new_id("group"), path, parent)
+        self._groups[group.id] = group
+        return group.id
+
+    def delete_group(self, group: str) -> None:
+        for each in self._with_descendants(frozenset({group})):
+            del self._groups[each]
+            self._group_roles.pop(each, None)
+            self._default_groups.discard(each)
+            _unlink_everywhere(self._user_groups, each)
+
+    def create_user(
+        self, username: str, *, enabled: bool = True, email: str | None = None, provider: str | None = None
+    ) -> str:
+        """Return the id of a user, who gets the default role and groups; `provider` federates him."""
+        _refuse_double(user.username == username.lower() for user in self._users.values())
+        number = next(self._numbers)
+        created_at = FIRST_CREATED + number
+        user = User(f"user-{number}", username.lower(), enabled, email and email.lower(), created_at)
+        self._users[user.id] = user
+        if provider:
+            self._provider_of[user.id] = provider
+        self._user_roles[user.id] = {self.default_role}
+        self._user_groups[user.id] = set(self._default_groups)
+        return user.id
+
+    def create_service_account(self, client_id: str, username: str | None = None) -> str:
+        """Return the id of a client's service account; another username than the usual is an import's."""
+        user_id = self.create_user(username or f"service-account-{client_id}")
+        self._service_accounts.add(user_id)
+        return user_id
+
+    def delete_user(self, user: str) -> None:
+        del self._users[user], self._user_roles[user], self._user_groups[user]
+        self._provider_of.pop(user, None)
+        self._service_accounts.discard(user)
+
+    def set_enabled(self, user: str, *, enabled: bool) -> None:
+        self._users[user] = replace(self._users[user], enabled=enabled)
+
+    def grant(self, user: str, role: str) -> None:
+        self._user_roles[self._users[user].id].add(self._roles[role].id)
+
+    def revoke(self, user: str, role: str) -> None:
+        self._user_roles[user].discard(role)
+
+    def grant_group(self, group: str, role: str) -> None:
+        self._group_roles.setdefault(self._groups[group].id, set()).add(self._roles[role].id)
+
+    def revoke_group(self, group: str, role: str) -> None:
+        self._group_roles[group].discard(role)
+
+    def join(self, user: str, group: str) -> None:
+        self._user_groups[self._users[user].id].add(self._groups[group].id)
+
+    def leave(self, user: str, group: str) -> None:
+        self._user_groups[user].discard(group)
+
+    def add_default_group(self, group: str) -> None:
+        self._default_groups.add(self._groups[group].id)
+
+    def set_attributes(self, attributes: Mapping[str, str]) -> None:
+        """Set attributes as another program would; the others stay."""
+        self.attributes.update(attributes)
+        self.attribute_writes += 1
+
+    def delete(self) -> None:
+        """Delete the realm."""
+        self._is_gone = True
+
+    def effective_roles(self, user: str) -> set[RoleName]:
+        """Return all roles of a user as Keycloak works them out: from the user, not from the roles."""
+        found: set[str] = set()
+        todo = set(self._user_roles[user])
+        for group in self._user_groups[user]:
+            each: str | None = group
+            while each is not None:
+                todo |= self._group_roles.get(each, set())
+                each = self._groups[each].parent_id
+        while todo:
+            role = todo.pop()
+            found.add(role)
+            todo |= self._composites.get(role, set()) - found
+        return {(self._roles[role].client_id, self._roles[role].name) for role in found}
+
+    def _new_id(self, kind: str) -> str:
+        return f"{kind}-{next(self._numbers)}"
+
+    def _refuse_when_cut_off(self) -> None:
+        if self._is_gone:
+            raise RealmNotFoundError(f"The simulated Keycloak has no realm {self.name}")
+        if self.is_unreachable:
+            raise UnavailableError("The simulated Keycloak cannot be reached: the test says so")
+
+    def _gaps(self, seen: frozenset[str]) -> Iterator[str]:
+        for each in sorted(seen & self.unreadable):
+            role, group = self._roles.get(each), self._groups.get(each)
+            what = f"users of {role.label}" if role else f"members of {group.label}" if group else each
+            yield f"the {what} were not read (the test says so)"
+        for provider in sorted(self.silent_providers):
+            yield f"user storage provider {provider} does not answer"
+
+    def _listed(self, links: Links, what: str) -> frozenset[str]:
+        if what in self.unreadable:
+            return frozenset()
+        silent = {user for user, name in self._provider_of.items() if name in self.silent_providers}
+        return _having(links, what) - silent
+
+    def _with_descendants(self, groups: frozenset[str]) -> frozenset[str]:
+        found = set(groups)
+        # A group is made after its parent, so one pass in that order finds all.
+        for group in self._groups.values():
+            if group.parent_id in found:
+                found.add(group.id)
+        return frozenset(found)
+
+
+@dataclass
+class MemoryLedger:
+    """`ports.Ledger` without a database."""
+
+    _syncs: dict[str, SyncRecord] = field(default_factory=dict)
+    _claims: dict[str, dict[tuple[str, str], Claim]] = field(default_factory=dict)
+    _licenses: dict[str, list[StoredLicense]] = field(default_factory=dict)
+    _events: dict[str, list[SeatEvent]] = field(default_factory=dict)
+
+    def load(self, realm: str) -> RealmRecord:
+        last_sync = self._syncs.get(realm)
+        claims = self._claims.get(realm, {})
+        return RealmRecord(
+            realm=realm,
+            installation_id=last_sync.installation_id if last_sync else None,
+            licenses=tuple(self._licenses.get(realm, ())),
+            claims=tuple(claims[key] for key in sorted(claims)),
+            last_sync=last_sync,
+        )
+
+    def record_sync(self, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+        at = _in_utc(sync.synced_at)
+        claims = dict(self._claims.get(sync.realm, {}))
+        events: list[SeatEvent] = []
+        for change in changes:
+            claim = change.claim
+            key = claim.application, claim.user_id
+            events.append(SeatEvent(*key, claim.username, change.kind, at, change.reason))
+            if isinstance(change, SeatReleased | WaitingEnded):
+                claims.pop(key, None)
+                continue
+            seated_at = _in_utc(claim.seated_at) if claim.seated_at else None
+            claims[key] = replace(claim, claimed_at=_in_utc(claim.claimed_at), seated_at=seated_at)
+        self._syncs[sync.realm] = replace(sync, synced_at=at)
+        self._claims[sync.realm] = claims
+        self._events.setdefault(sync.realm, []).extend(events)
+
+    def add_license(
+        self, realm: str, license_: StoredLicense, replaced: Sequence[StoredLicense] = ()
+    ) -> None:
+        added = replace(license_, imported_at=_in_utc(license_.imported_at))
+        ended = {each.file for each in replaced}
+        self._licenses[realm] = [
+            replace(each, replaced_at=added.imported_at)
+            if each.replaced_at is None and each.file in ended
+            else each
+            for each in self._licenses.get(realm, ())
+        ] + [added]
+
+    def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
+        events = self._events.get(realm, ())
+        return tuple(event for event in events if application in {None, event.application})
+
+
+@dataclass
+class TrustingVerifier:
+    """`ports.LicenseVerifier` for licences that a test has made up; their files are just names."""
+
+    _known: dict[bytes, License] = field(default_factory=dict)
+
+    def sign(self, license_: License) -> License:
+        """Return the licence with its file, which verifies from now on."""
+        file = f"file of licence {license_.number}, issue {license_.issue}, no. {len(self._known)}"
+        signed = replace(license_, file=file)
+        self._known[file.encode()] = signed
+        return signed
+
+    def distrust(self, license_: License) -> None:
+        """Let the licence's signature no longer hold."""
+        del self._known[license_.file.encode()]
+
+    def verify(self, file: bytes) -> License:
+        if file not in self._known:
+            raise LicenseRefusedError("The licence file is not signed by anybody this test trusts")
+        return self._known[file]
+
+
+def _having(links: Links, what: str) -> frozenset[str]:
+    return frozenset(one for one, many in links.items() if what in many)
+
+
+def _unlink_everywhere(links: Links, what: str) -> None:
+    for many in links.values():
+        many.discard(what)
+
+
+def _refuse_double(matches: Iterator[bool]) -> None:
+    if any(matches):
+        raise ValueError("Keycloak refuses a second one of that name")
+
+
+def _in_utc(instant: datetime) -> datetime:
+    if instant.utcoffset() is None:
+        raise ValueError(f"{instant.isoformat()} has no time zone and cannot be kept in the ledger")
+    return instant.astimezone(UTC)
