@@ -7,7 +7,7 @@ run, ticks that pile up are run once, and a realm is never synced twice at the s
 import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from threading import Event
+from threading import Event, Thread
 from types import FrameType
 
 import structlog
@@ -22,10 +22,15 @@ from keycloak_license.services.reconcile import ManagedRealm, run_once
 log = structlog.get_logger()
 
 MAX_THREADS = 4
+STOP_SECONDS = 8.0
+"""Below the ten seconds after which container runtimes kill."""
 
 
-def run_worker(realms: Sequence[ManagedRealm], interval_seconds: int, stop: Event) -> None:
-    """Sync the realms until `stop` is set; then the sync under way ends between two writes."""
+def run_worker(realms: Sequence[ManagedRealm], interval_seconds: int, stop: Event) -> bool:
+    """Sync the realms until `stop` is set; then the sync under way ends between two writes.
+
+    Returns whether it did: false when a request is still waiting for Keycloak after `STOP_SECONDS`.
+    """
     scheduler = BackgroundScheduler(
         timezone=UTC,
         executors={"default": ThreadPoolExecutor(min(len(realms), MAX_THREADS))},
@@ -44,8 +49,12 @@ def run_worker(realms: Sequence[ManagedRealm], interval_seconds: int, stop: Even
     scheduler.start()
     log.info("worker_started", realms=[managed.name for managed in realms], interval_seconds=interval_seconds)
     stop.wait()
-    scheduler.shutdown(wait=True)
-    log.info("worker_stopped")
+    log.info("worker_stopping")
+    ending = Thread(target=scheduler.shutdown, daemon=True)
+    ending.start()
+    ending.join(STOP_SECONDS)
+    log.info("worker_stopped", request_abandoned=ending.is_alive())
+    return not ending.is_alive()
 
 
 def tick(managed: ManagedRealm) -> SyncReport | None:

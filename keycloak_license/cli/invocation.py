@@ -39,9 +39,9 @@ class Invocation:
         return load_settings(self.config, self.environ, needs_client_secret=needs_client_secret)
 
     @contextmanager
-    def realm(self, name: str | None) -> Iterator[ManagedRealm]:
+    def realm(self, name: str | None, *, needs_client_secret: bool = True) -> Iterator[ManagedRealm]:
         """Open a realm, with a progress bar while it is read or written; on a terminal only."""
-        settings = self.settings()
+        settings = self.settings(needs_client_secret=needs_client_secret)
         with ProgressBar() as bar:
             yield open_realm(settings, name, progress=bar.show)
 
@@ -71,7 +71,7 @@ class ProgressBar:
             return
         if what not in self._tasks:
             self._bar.start()
-            self._tasks[what] = self._bar.add_task(what)
+            self._tasks[what] = self._bar.add_task(what, total=total)
         self._bar.update(self._tasks[what], completed=done, total=total)
 
 

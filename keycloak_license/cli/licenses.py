@@ -10,7 +10,9 @@ import typer
 
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, is_interactive, now
 from keycloak_license.cli.output import print_changes, print_json, print_report, print_table, usage_table
+from keycloak_license.cli.sync import require_complete
 from keycloak_license.license_file.envelope import read_license_file
+from keycloak_license.model.changes import ClaimChange
 from keycloak_license.services.documents import import_document
 from keycloak_license.services.licenses import LicenseImport, import_license, preview_import
 
@@ -44,28 +46,33 @@ def import_file(
         print_json(import_document(result))
     else:
         _print_result(result, is_dry_run=dry_run)
+    require_complete(result.plan.report)
 
 
 def _ask(result: LicenseImport) -> bool:
-    _print_preview(result)
+    """Show who gains and who loses what, and ask; on stderr, for stdout may be a file."""
+    _print_preview(result, err=True)
+    seats = [change for change in result.plan.changes if isinstance(change, ClaimChange)]
+    print_changes(seats, is_dry_run=True, err=True)
     numbers = ", ".join(each.number for each in result.replaced)
     return typer.confirm(f"Replace licence {numbers}?", err=True)
 
 
-def _print_preview(result: LicenseImport) -> None:
-    typer.echo("Before:")
-    print_table(usage_table(result.before.applications))
-    typer.echo("After:")
-    print_table(usage_table(result.plan.report.applications))
+def _print_preview(result: LicenseImport, *, err: bool = False) -> None:
+    typer.echo("Before:", err=err)
+    print_table(usage_table(result.before.applications), err=err)
+    typer.echo("After:", err=err)
+    print_table(usage_table(result.plan.report.applications), err=err)
 
 
 def _print_result(result: LicenseImport, *, is_dry_run: bool) -> None:
+    number = result.license.number
     if result.is_known:
-        typer.echo(f"Licence {result.license.number} was imported before; nothing was changed")
+        typer.echo(f"Licence {number} was imported before; nothing was changed")
         return
     if is_dry_run:
         _print_preview(result)
     else:
-        typer.echo(f"Licence {result.license.number} imported")
+        typer.echo(f"Licence {number} imported")
     print_changes(result.plan.changes, is_dry_run=is_dry_run)
     print_report(result.plan.report)

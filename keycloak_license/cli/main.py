@@ -3,13 +3,16 @@
 In: the words of a command line; out: results on stdout, everything else on stderr, an exit status.
 """
 
+import io
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from keycloak_license import __version__
 from keycloak_license.cli import demo, doctor, init, licenses, members, sync
@@ -64,20 +67,42 @@ def _global_options(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its status; an expected error is one sentence on stderr."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        app(repeat_list_options(words), prog_name="keycloak-license")
-    except KeycloakLicenseError as error:
-        _fail(str(error), error.exit_status, words)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        status = app(repeat_list_options(words), prog_name="keycloak-license", standalone_mode=False)
+    except (KeycloakLicenseError, typer.Abort, TyperException, BrokenPipeError) as error:
+        status = _explain(error, words)
     except Exception as error:  # noqa: BLE001 - the last line of defence
         _fail(
+            error,
             f"This is a fault of keycloak-license ({type(error).__name__}): run the command again with "
             "--verbose and report what it prints",
-            1,
             words,
         )
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _explain(error: Exception, words: Sequence[str]) -> int:
+    """Say what is wrong in one sentence and return the exit status."""
+    match error:
+        case KeycloakLicenseError():
+            _fail(error, str(error), words)
+            return error.exit_status
+        case TyperException() if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.format_message(), err=True)
+            return 2
+        case TyperException():
+            _fail(error, f"{error.format_message().rstrip('.')}: see --help", words)
+            return 2
+        case BrokenPipeError():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        case _:
+            _fail(error, "Stopped before anything was done", words)
+            return 1
 
 
 def repeat_list_options(words: Iterable[str]) -> list[str]:
@@ -96,8 +121,7 @@ def repeat_list_options(words: Iterable[str]) -> list[str]:
     return result
 
 
-def _fail(sentence: str, exit_status: int, words: Sequence[str]) -> None:
+def _fail(error: Exception, sentence: str, words: Sequence[str]) -> None:
     if "--verbose" in words:
-        raise  # noqa: PLE0704 - called while the error is being handled
+        traceback.print_exception(error)
     typer.echo(f"Error: {sentence.rstrip('.')}.", err=True)
-    sys.exit(exit_status)

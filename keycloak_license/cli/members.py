@@ -12,7 +12,14 @@ import typer
 from rich.table import Table
 
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
-from keycloak_license.cli.output import print_json, print_lines, print_table, show_instant, show_path
+from keycloak_license.cli.output import (
+    print_json,
+    print_lines,
+    print_table,
+    printable,
+    show_instant,
+    show_path,
+)
 from keycloak_license.services.documents import explanation_document, members_document
 from keycloak_license.services.overview import (
     Explanation,
@@ -67,9 +74,11 @@ def explain(
 
 
 def _members_table(members_: Sequence[Member]) -> Table:
-    table = Table("User", "E-mail", "State", "Since", "Place", "Path", show_edge=False)
+    table = Table(show_edge=False)
+    for heading in ("User", "E-mail", "State", "Since", "Place", "Path"):
+        table.add_column(heading, overflow="fold")
     for member in members_:
-        table.add_row(*_row(member))
+        table.add_row(*(printable(cell) for cell in _row(member)))
     return table
 
 
@@ -101,6 +110,8 @@ def _harmless(cell: str) -> str:
 def _explanation_lines(explanation: UserExplanation) -> list[str]:
     user = explanation.user
     lines = [f"{user.username} ({user.id}), {'enabled' if user.enabled else 'disabled'}"]
+    if not explanation.standing.is_granted:
+        lines.append(f"Access is blocked for everybody ({explanation.standing.reason})")
     if explanation.is_exempt:
         lines.append("The licence exempts this user: no seat is needed")
     for each in explanation.applications:

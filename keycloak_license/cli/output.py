@@ -18,6 +18,7 @@ from keycloak_license.plan.consumers import Path
 from keycloak_license.services.documents import Document
 
 MAX_CHANGES_SHOWN = 20
+MAX_WIDTH = 1000
 
 
 def print_json(document: Document) -> None:
@@ -25,18 +26,23 @@ def print_json(document: Document) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def print_lines(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
     """Print lines as they are; names from outside are not taken for markup."""
     for line in lines:
-        typer.echo(line)
+        typer.echo(printable(line), err=err)
 
 
-def print_table(table: Table) -> None:
+def print_table(table: Table, *, err: bool = False) -> None:
     """Print a table, as wide as it needs to be where there is no terminal to fit."""
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = Console(markup=False, emoji=False, highlight=False, stderr=err)
     if not console.is_terminal:
-        console = Console(markup=False, emoji=False, highlight=False, width=200)
+        console.width = MAX_WIDTH
     console.print(table)
+
+
+def printable(text: str) -> str:
+    """Return a text without what would steer a terminal; names in Keycloak may hold anything."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def print_report(report: RealmReport) -> None:
@@ -81,15 +87,15 @@ def usage_table(usages: Sequence[ApplicationUsage]) -> Table:
     return table
 
 
-def print_changes(changes: Sequence[Change], *, is_dry_run: bool) -> None:
+def print_changes(changes: Sequence[Change], *, is_dry_run: bool, err: bool = False) -> None:
     """Print what a sync did, or would do."""
     if not changes:
-        typer.echo("Nothing to change")
+        typer.echo("Nothing to change", err=err)
         return
-    typer.echo(f"{len(changes)} changes{', none of them carried out' if is_dry_run else ''}:")
-    print_lines(f"  {describe_change(change)}" for change in changes[:MAX_CHANGES_SHOWN])
+    typer.echo(f"{len(changes)} changes{', none of them carried out' if is_dry_run else ''}:", err=err)
+    print_lines((f"  {describe_change(change)}" for change in changes[:MAX_CHANGES_SHOWN]), err=err)
     if len(changes) > MAX_CHANGES_SHOWN:
-        typer.echo(f"  … and {len(changes) - MAX_CHANGES_SHOWN} more (all with --json)")
+        typer.echo(f"  … and {len(changes) - MAX_CHANGES_SHOWN} more (all with --json)", err=err)
 
 
 def describe_change(change: Change) -> str:
@@ -117,4 +123,4 @@ def show_instant(moment: datetime) -> str:
 
 def show_path(path: Path) -> str:
     """Return a path as people read it."""
-    return " → ".join(path)
+    return printable(" → ".join(path))

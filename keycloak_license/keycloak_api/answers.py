@@ -149,6 +149,11 @@ def explain_failure(access: Access, error: KeycloakError) -> KeycloakLicenseErro
             "look at its load, or raise keycloak.timeout_seconds"
         )
     if isinstance(cause, requests.exceptions.SSLError):
+        if "certificate" not in str(cause).lower():
+            return UnreachableError(
+                f"What listens at {access.url} does not speak TLS as it should: check whether "
+                "keycloak.url is http rather than https"
+            )
         return UnreachableError(
             f"The certificate of Keycloak at {access.url} is not trusted: "
             "set keycloak.verify_tls to the file of its CA"
@@ -160,6 +165,8 @@ def explain_failure(access: Access, error: KeycloakError) -> KeycloakLicenseErro
         )
     if isinstance(cause, requests.exceptions.ConnectTimeout):
         why = "the connection timed out"
+    elif "NameResolutionError" in str(cause):
+        why = "its host name is not known"
     elif isinstance(cause, requests.exceptions.ConnectionError):
         why = "the connection was refused or cut"
     else:
@@ -192,8 +199,8 @@ def explain_login_failure(access: Access, error: KeycloakError) -> KeycloakLicen
 def realm_not_found(access: Access, realm: str) -> RealmNotFoundError:
     """Return the error for a realm that the server does not have."""
     return RealmNotFoundError(
-        f"Keycloak at {access.url} has no realm {realm}: check keycloak.url, keycloak.auth_realm and the "
-        "names under realms"
+        f"Keycloak at {access.url} has no realm {realm}: check the path of keycloak.url, "
+        "keycloak.auth_realm and the names under realms"
     )
 
 
@@ -229,6 +236,8 @@ def _is_stalled(cause: BaseException | None) -> bool:
 
 def _login_advice(access: Access, error: KeycloakError) -> str:
     body = (error.response_body or b"").decode(errors="replace")
+    if "Realm not enabled" in body:
+        return f"enable realm {access.auth_realm}, which is disabled"
     if access.username:
         return "check password"
     if "service account" in body:

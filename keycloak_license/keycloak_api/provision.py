@@ -73,6 +73,9 @@ class Provisioner:
         self._refuse_third_realm()
         done = Provisioned()
         client = self._find_client() or self._create_client(client_secret, done)
+        if not (client.enabled and client.service_accounts_enabled):
+            self._auth_realm.put(f"clients/{client.id}", {"enabled": True, "serviceAccountsEnabled": True})
+            done.created.append("service account")
         self._grant_rights(client, RIGHTS[enforcement], done)
         if self._find_role() is None:
             self._realm.create("roles", _ROLE)

@@ -79,6 +79,8 @@ class OwnedClientRepresentation(Representation):
 
     id: str
     client_id: str
+    enabled: bool = True
+    service_accounts_enabled: bool = True
     secret: str | None = Field(default=None, repr=False)
     attributes: dict[str, str | None] = Field(default_factory=dict)
 

@@ -64,3 +64,5 @@ class SyncPlan:
     report: RealmReport
     allocations: tuple[Allocation, ...]
     changes: tuple[Change, ...]
+    read_warnings: tuple[str, ...] = ()
+    """Those of the report's warnings that come from what was read; they hold until the next sync."""

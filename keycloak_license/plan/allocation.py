@@ -34,7 +34,11 @@ def allocate(
     takes the newest seats first; who loses one that way stands first in the queue.
     """
     known = {claim.user_id: claim for claim in claims}
-    staying = [claim for claim in known.values() if claim.user_id in consumers or not terms.may_release]
+    staying = [
+        _renamed(claim, consumers.get(claim.user_id))
+        for claim in known.values()
+        if claim.user_id in consumers or not terms.may_release
+    ]
     arriving = [_new_claim(application, user, now) for user in consumers.values() if user.id not in known]
 
     holders = sorted((claim for claim in staying if claim.is_seated), key=_queue_order)
@@ -61,6 +65,13 @@ def _new_claim(application: str, user: User, now: datetime) -> Claim:
         created_at=user.created_at,
         claimed_at=now,
     )
+
+
+def _renamed(claim: Claim, user: User | None) -> Claim:
+    """Return the claim with the name and address that the account has now."""
+    if user is None or (claim.username, claim.email) == (user.username, user.email):
+        return claim
+    return replace(claim, username=user.username, email=user.email)
 
 
 def _queue_order(claim: Claim) -> tuple[bool, datetime, datetime, float, str]:

@@ -12,14 +12,18 @@ from keycloak_license.model.license import License
 from keycloak_license.model.report import ApplicationUsage, RealmReport
 
 
-def plan_attributes(report: RealmReport, current: Mapping[str, str]) -> Iterator[AttributeChange]:
+def plan_attributes(
+    report: RealmReport, current: Mapping[str, str], kept: frozenset[str] = frozenset()
+) -> Iterator[AttributeChange]:
     """Yield what must change for the realm to show the report; nothing when it does already.
+
+    Attributes in `kept` are not removed.
 
     Some databases keep an empty value as none at all. An empty one is therefore written along with
     others, but is no reason to write.
     """
     desired = desired_attributes(report)
-    stale = [name for name in current if is_owned(name) and name not in desired]
+    stale = [name for name in current if is_owned(name) and name not in desired and name not in kept]
     if not stale and all(current.get(name, "") == value for name, value in desired.items()):
         return
     for name, value in sorted(desired.items()):

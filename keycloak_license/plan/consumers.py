@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from keycloak_license.model.application import Application, matches
-from keycloak_license.model.realm import Group, RealmSnapshot, User
+from keycloak_license.model.realm import Group, RealmSnapshot, User, containing_roles
 
 Path = tuple[str, ...]
 """Steps from a user to an application's role, for example ``("group /AGENTS", "role WFM_AGENT")``."""
@@ -29,8 +29,11 @@ def resolve_consumers(
     """Return the users, by id, who consume the application: each once, however many ways he has."""
     exempt = {username.lower() for username in exempt_users}
     user_ids: set[str] = set()
-    for grant in find_grants(snapshot, application):
-        user_ids |= grant.user_ids
+    granting = _granting_roles(snapshot, application)
+    for role_id in granting:
+        user_ids |= snapshot.role_users.get(role_id, frozenset())
+    for group_id in _granting_groups(snapshot, granting):
+        user_ids |= snapshot.group_members.get(group_id, frozenset())
     return {
         user_id: snapshot.users[user_id]
         for user_id in user_ids
@@ -86,18 +89,37 @@ def find_warnings(snapshot: RealmSnapshot, applications: Sequence[Application]) 
 
 
 def _reason_everybody_consumes(snapshot: RealmSnapshot, application: Application) -> str | None:
-    for role in snapshot.roles.values():
-        if not application.counts(role):
-            continue
-        chains = _chains_to(snapshot, role.id)
-        if snapshot.default_role_id in chains:
+    everything = _granting_roles(snapshot, application)
+    if snapshot.default_role_id not in everything and not (
+        snapshot.default_groups & _granting_groups(snapshot, everything)
+    ):
+        return None
+    for role in filter(application.counts, snapshot.roles.values()):
+        granting = containing_roles(snapshot.composites, [role.id])
+        if snapshot.default_role_id in granting:
             return f"{role.label} is among the default roles"
-        for role_id in chains:
-            for group_id in snapshot.role_groups.get(role_id, ()):
-                for default_group in snapshot.default_groups:
-                    if group_id in _lineage(snapshot.groups, default_group):
-                        return f"the default {snapshot.groups[default_group].label} has {role.label}"
+        for group_id in snapshot.default_groups & _granting_groups(snapshot, granting):
+            return f"the default {snapshot.groups[group_id].label} has {role.label}"
     return None
+
+
+def _granting_roles(snapshot: RealmSnapshot, application: Application) -> frozenset[str]:
+    """Return the application's roles and every role that contains one."""
+    counted = [role.id for role in snapshot.roles.values() if application.counts(role)]
+    return containing_roles(snapshot.composites, counted)
+
+
+def _granting_groups(snapshot: RealmSnapshot, granting: Iterable[str]) -> frozenset[str]:
+    """Return the groups whose members have one of the roles: those that have it, and all below them."""
+    tree = _children_by_parent(snapshot.groups)
+    todo = [group_id for role_id in granting for group_id in snapshot.role_groups.get(role_id, ())]
+    found: set[str] = set()
+    while todo:
+        group_id = todo.pop()
+        if group_id not in found:
+            found.add(group_id)
+            todo.extend(tree.get(group_id, ()))
+    return frozenset(found)
 
 
 def _chains_to(snapshot: RealmSnapshot, target: str) -> dict[str, tuple[str, ...]]:
@@ -135,13 +157,11 @@ def _subtree(
     Members of a subgroup have their ancestors' roles (Keycloak's inheritance goes down only).
     """
     todo: list[tuple[Path, str]] = [((groups[top].label,), top)]
+    seen: set[str] = set()
     while todo:
         steps, group_id = todo.pop()
+        if group_id in seen:  # moved while the tree was read
+            continue
+        seen.add(group_id)
         yield steps, group_id
         todo.extend(((groups[child].label, *steps), child) for child in tree.get(group_id, ()))
-
-
-def _lineage(groups: Mapping[str, Group], group_id: str | None) -> Iterator[str]:
-    while group_id is not None and group_id in groups:
-        yield group_id
-        group_id = groups[group_id].parent_id

@@ -4,8 +4,8 @@ In: the imported licences, the installation they must be activated for, `now` an
 out: a `Standing`. Called by `plan.planner` and `services`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -37,16 +37,35 @@ def judge(licenses: Iterable[ImportedLicense], installation: Installation, now: 
 
     A running temporary licence overlays a commercial one; when it ends, the commercial one counts
     again. Of several of a kind the one that started last counts, so that a renewal takes over at its
-    start.
+    start. The end that is told is that of access, whichever licence gives it by then.
     """
     in_force = [each for each in licenses if each.replaced_at is None]
+    standing = _judge_at(in_force, installation, now)
+    if not standing.is_granted:
+        return standing
+    turns = sorted({turn for each in in_force for turn in _turns(each.license, installation) if turn > now})
+    ends_at = next(turn for turn in turns if not _judge_at(in_force, installation, turn).is_granted)
+    return replace(standing, stops_at=ends_at)
+
+
+def _judge_at(in_force: Sequence[ImportedLicense], installation: Installation, now: datetime) -> Standing:
     started = [each for each in in_force if now >= day_start(each.license.starts_on, installation.zone)]
     if not started:
         reason = Reason.NOT_STARTED if in_force else Reason.NO_LICENSE
         return Standing(state=LicenseState.NONE, reason=reason)
-    started.sort(key=lambda each: (each.license.starts_on, each.license.issue, each.imported_at))
+    started.sort(key=lambda each: (each.license.starts_on, each.imported_at, each.license.issue))
     standings = [judge_alone(each.license, installation, now) for each in reversed(started)]
     return min(standings, key=_precedence)
+
+
+def _turns(license_: License, installation: Installation) -> tuple[datetime, ...]:
+    """Return the instants at which a licence may come to be judged otherwise."""
+    days = (
+        license_.starts_on,
+        license_.issued_on + timedelta(days=GRACE_DAYS),
+        license_.expires_on + timedelta(days=1),
+    )
+    return tuple(day_start(day, installation.zone) for day in days)
 
 
 def judge_alone(license_: License, installation: Installation, now: datetime) -> Standing:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keycloak_license.model.application import Application
+from keycloak_license.model.attributes import LICENSE_FILE
 from keycloak_license.model.changes import (
     Change,
     SeatAssigned,
@@ -40,6 +41,8 @@ class SyncInputs:
     now: datetime
     warnings: tuple[str, ...] = ()
     """Found before planning, for example a stored licence that no longer verifies."""
+    keeps_file: bool = False
+    """Whether the realm's licence file stays although it does not count: it may be the only copy."""
 
 
 def plan_sync(inputs: SyncInputs) -> SyncPlan:
@@ -56,9 +59,11 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
         allocation = allocate(application.id, consumers, claims, terms, inputs.now)
         allocations.append(allocation)
         changes.extend(plan_seats(allocation, claims, inputs))
-    report = make_report(inputs, allocations)
-    changes.extend(plan_attributes(report, inputs.snapshot.attributes))
-    return SyncPlan(report=report, allocations=tuple(allocations), changes=tuple(changes))
+    read_warnings = tuple(_read_warnings(inputs))
+    report = make_report(inputs, allocations, inputs.warnings + read_warnings)
+    kept = frozenset({LICENSE_FILE}) if inputs.keeps_file else frozenset()
+    changes.extend(plan_attributes(report, inputs.snapshot.attributes, kept))
+    return SyncPlan(report, tuple(allocations), tuple(changes), read_warnings)
 
 
 def exempt_users(standing: Standing) -> tuple[str, ...]:
@@ -104,12 +109,18 @@ def _reason_ended(user: User | None, standing: Standing) -> str:
     return "no_role"
 
 
-def make_report(inputs: SyncInputs, allocations: Sequence[Allocation]) -> RealmReport:
+def _read_warnings(inputs: SyncInputs) -> Iterator[str]:
+    snapshot = inputs.snapshot
+    yield from (f"Incomplete read, nobody loses a seat: {gap}" for gap in snapshot.gaps)
+    if snapshot.is_complete:
+        yield from find_warnings(snapshot, inputs.applications)
+
+
+def make_report(
+    inputs: SyncInputs, allocations: Sequence[Allocation], warnings: tuple[str, ...]
+) -> RealmReport:
     """Return the report that every exit shows."""
     snapshot = inputs.snapshot
-    warnings = [*inputs.warnings, *(f"Incomplete read, nobody loses a seat: {gap}" for gap in snapshot.gaps)]
-    if snapshot.is_complete:
-        warnings.extend(find_warnings(snapshot, inputs.applications))
     return RealmReport(
         realm=snapshot.realm,
         installation_id=inputs.installation_id,
@@ -120,7 +131,7 @@ def make_report(inputs: SyncInputs, allocations: Sequence[Allocation]) -> RealmR
         ),
         synced_at=inputs.now,
         is_complete=snapshot.is_complete,
-        warnings=tuple(warnings),
+        warnings=warnings,
     )
 
 

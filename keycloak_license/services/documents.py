@@ -73,6 +73,8 @@ def explanation_document(explanation: UserExplanation) -> Document:
         "username": explanation.user.username,
         "enabled": explanation.user.enabled,
         "exempt": explanation.is_exempt,
+        "access": explanation.standing.access,
+        "reason": explanation.standing.reason.value,
         "applications": [
             {"id": each.application.id} | _explanation_document(each) for each in explanation.applications
         ],

@@ -5,7 +5,7 @@ that is refused changes nothing; a genuine one is never refused for usage, its e
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from keycloak_license.errors import LicenseRefusedError
@@ -32,7 +32,7 @@ class LicenseImport:
     before: RealmReport
     plan: SyncPlan
     is_known: bool
-    """Whether this very file is in force already; then there was nothing to do."""
+    """Whether this very file is in force already; then nothing is changed."""
 
 
 Confirm = Callable[[LicenseImport], bool]
@@ -52,15 +52,17 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, now: da
     """
     license_ = managed.verifier.verify(file)
     seen, result = _prepare(managed, license_, now)
-    if result.is_known:
-        return result
-    if result.replaced and not confirm(result):
-        numbers = ", ".join(each.number for each in result.replaced)
-        raise LicenseRefusedError(
-            f"Licence {license_.number} was not imported because it would replace {numbers} in realm "
-            f"{managed.name}: confirm with --replace"
-        )
-    apply(managed, seen, result.plan, now, LicenseChange(_stored(license_, now), result.replaced))
+    if result.replaced:
+        if not confirm(result):
+            numbers = ", ".join(each.number for each in result.replaced)
+            raise LicenseRefusedError(
+                f"Licence {license_.number} was not imported because it would replace {numbers} in realm "
+                f"{managed.name}: confirm with --replace"
+            )
+        # Others went on working while the question was open.
+        seen, result = _prepare(managed, license_, now)
+    if not result.is_known:
+        apply(managed, seen, result.plan, now, LicenseChange(_stored(license_, now), result.replaced))
     return result
 
 
@@ -69,18 +71,14 @@ def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[O
     seen = observe(managed, now)
     _refuse_older_issue(managed, seen.licenses, license_)
     in_force = [each for each in seen.licenses if each.replaced_at is None]
-    is_known = any(each.file == license_.file for each in in_force)
-    replaced = () if is_known else tuple(_find_replaced(managed, in_force, license_, now))
-    after = in_force if is_known else [each for each in in_force if each not in replaced]
-    added = [] if is_known else [_stored(license_, now)]
-    result = LicenseImport(
-        license=license_,
-        replaced=replaced,
-        before=make_plan(managed, seen, in_force, now).report,
-        plan=make_plan(managed, seen, [*after, *added], now),
-        is_known=is_known,
-    )
-    return seen, result
+    present = make_plan(managed, seen, in_force, now)
+    if any(each.file == license_.file for each in in_force):
+        unchanged = replace(present, changes=())
+        return seen, LicenseImport(license_, (), present.report, unchanged, is_known=True)
+    replaced = tuple(_find_replaced(managed, in_force, license_, now))
+    remaining = [each for each in in_force if each not in replaced]
+    plan = make_plan(managed, seen, [*remaining, _stored(license_, now)], now)
+    return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False)
 
 
 def _find_replaced(
@@ -88,21 +86,35 @@ def _find_replaced(
 ) -> list[StoredLicense]:
     """Return which licences a new one takes out of force.
 
-    One that starts later waits beside the present one. A temporary one leaves a commercial one in place,
-    to fall back to.
+    One that starts later waits beside the present one, and takes only an earlier file of itself out. A
+    temporary one leaves a commercial one in place, to fall back to; and what cannot be read at present may
+    be one.
     """
-    if now < day_start(license_.starts_on, managed.zone):
-        return []
-    if license_.type is LicenseType.COMMERCIAL:
-        return list(in_force)
-    return [each for each in in_force if not _is_commercial(managed, each)]
+    has_started = _has_started(managed, license_, now)
+    is_temporary = license_.type is LicenseType.TEMPORARY
+    replaced = []
+    for each in in_force:
+        present = _read(managed, each)
+        waits = present is not None and not _has_started(managed, present, now)
+        may_be_commercial = present is None or present.type is LicenseType.COMMERCIAL
+        if waits or not has_started:
+            is_replaced = waits and each.number == license_.number
+        else:
+            is_replaced = not (is_temporary and may_be_commercial)
+        if is_replaced:
+            replaced.append(each)
+    return replaced
 
 
-def _is_commercial(managed: ManagedRealm, stored: StoredLicense) -> bool:
+def _has_started(managed: ManagedRealm, license_: License, now: datetime) -> bool:
+    return now >= day_start(license_.starts_on, managed.zone)
+
+
+def _read(managed: ManagedRealm, stored: StoredLicense) -> License | None:
     try:
-        return managed.verifier.verify(stored.file.encode()).type is LicenseType.COMMERCIAL
+        return managed.verifier.verify(stored.file.encode())
     except LicenseRefusedError:
-        return False
+        return None
 
 
 def _refuse_unknown_applications(managed: ManagedRealm, license_: License) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
+from keycloak_license.model.license import Standing
 from keycloak_license.model.realm import User
 from keycloak_license.model.report import RealmReport
 from keycloak_license.model.seat import Allocation, Claim
@@ -51,6 +52,7 @@ class UserExplanation:
     """A user and every application."""
 
     user: User
+    standing: Standing
     is_exempt: bool
     applications: tuple[Explanation, ...]
 
@@ -109,7 +111,7 @@ def explain_user(managed: ManagedRealm, name: str, now: datetime) -> UserExplana
         member = next((m for m in _members(allocation, paths) if m.claim.user_id == user.id), None)
         explanations.append(Explanation(application, member, tuple(paths.get(user.id, ()))))
     exempt = {username.lower() for username in exempt_users(plan.report.standing)}
-    return UserExplanation(user, user.username.lower() in exempt, tuple(explanations))
+    return UserExplanation(user, plan.report.standing, user.username.lower() in exempt, tuple(explanations))
 
 
 def find_application(applications: Sequence[Application], application_id: str) -> Application:

@@ -5,7 +5,7 @@ every preview. What is decided is decided in `plan`; here is only the order of t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -45,6 +45,8 @@ class Observation:
     record: RealmRecord
     installation_id: str
     licenses: tuple[StoredLicense, ...]
+    doubt: str | None = None
+    """Why the licence file that only the realm has does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,13 @@ def run_once(managed: ManagedRealm, *, now: datetime, dry_run: bool = False) -> 
     """Bring seats and attributes in line with the realm, or only tell what that would change."""
     seen = observe(managed, now)
     plan = make_plan(managed, seen, seen.licenses, now)
-    if not dry_run:
+    report = plan.report
+    if dry_run:
+        last = seen.record.last_sync
+        report = replace(report, synced_at=last.synced_at if last else None)
+    else:
         apply(managed, seen, plan, now)
-    return SyncReport(realm=plan.report, changes=plan.changes, is_dry_run=dry_run)
+    return SyncReport(realm=report, changes=plan.changes, is_dry_run=dry_run)
 
 
 def observe(managed: ManagedRealm, now: datetime) -> Observation:
@@ -73,14 +79,15 @@ def observe(managed: ManagedRealm, now: datetime) -> Observation:
     snapshot = managed.keycloak.read(managed.applications)
     record = managed.ledger.load(managed.name)
     published = snapshot.attributes.get(LICENSE_FILE)
-    licenses = record.licenses
+    licenses, doubt = record.licenses, None
     if not licenses and published:
-        licenses = recover_license(managed.verifier, published, now)
+        licenses, doubt = recover_license(managed.verifier, published, now)
     return Observation(
         snapshot=snapshot,
         record=record,
         installation_id=record.installation_id or snapshot.attributes.get(INSTALLATION_ID) or str(uuid4()),
         licenses=licenses,
+        doubt=doubt,
     )
 
 
@@ -97,7 +104,8 @@ def make_plan(
         standing=judge(genuine, installation, now),
         installation_id=seen.installation_id,
         now=now,
-        warnings=managed.warnings + warnings,
+        warnings=managed.warnings + warnings + ((seen.doubt,) if seen.doubt else ()),
+        keeps_file=seen.doubt is not None,
     )
     return plan_sync(inputs)
 
@@ -125,7 +133,7 @@ def apply(
         installation_id=seen.installation_id,
         synced_at=now,
         is_complete=plan.report.is_complete,
-        warnings=plan.report.warnings,
+        warnings=plan.read_warnings,
     )
     for license_ in seen.licenses:
         if license_ not in seen.record.licenses:
@@ -154,10 +162,12 @@ def verify_licenses(
     return tuple(genuine), tuple(warnings)
 
 
-def recover_license(verifier: LicenseVerifier, file: str, now: datetime) -> tuple[StoredLicense, ...]:
-    """Return the licence published in the realm, for a ledger that has lost it."""
+def recover_license(
+    verifier: LicenseVerifier, file: str, now: datetime
+) -> tuple[tuple[StoredLicense, ...], str | None]:
+    """Return the licence published in the realm, for a ledger that has lost it, or why it does not count."""
     try:
         license_ = verifier.verify(file.encode())
-    except LicenseRefusedError:
-        return ()
-    return (StoredLicense(license_.number, license_.issue, file, imported_at=now),)
+    except LicenseRefusedError as error:
+        return (), f"The licence file in the realm's attributes does not count: {error}"
+    return (StoredLicense(license_.number, license_.issue, file, imported_at=now),), None

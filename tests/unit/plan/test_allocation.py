@@ -1,0 +1,95 @@
+"""Seats by example; the general rules are in `tests/property`."""
+
+from datetime import timedelta
+
+from keycloak_license.model.realm import User
+from keycloak_license.model.seat import Allocation, Claim
+from keycloak_license.plan.allocation import Terms, allocate
+from tests.unit.plan.samples import NOON
+
+
+def users(*names: str, **created_at: int | None) -> dict[str, User]:
+    return {name: User(name, name, True, f"{name}@example.org", created_at.get(name, 7)) for name in names}
+
+
+def names(claims: tuple[Claim, ...]) -> list[str]:
+    return [claim.user_id for claim in claims]
+
+
+def after(*syncs: tuple[str, int | None]) -> Allocation:
+    """Sync once an hour with these consumers (by letter) and this limit."""
+    claims: tuple[Claim, ...] = ()
+    for hour, (letters, limit) in enumerate(syncs):
+        now = NOON + timedelta(hours=hour)
+        allocation = allocate("WFM", users(*letters), claims, Terms(limit), now)
+        claims = (*allocation.seated, *allocation.waiting)
+    return allocation
+
+
+def test_first_come_first_served() -> None:
+    allocation = after(("c", 2), ("bc", 2), ("abc", 2))
+
+    assert names(allocation.seated) == ["c", "b"]
+    assert names(allocation.waiting) == ["a"]
+
+
+def test_of_those_who_come_at_once_the_older_account_is_first_then_the_id() -> None:
+    consumers = users("a", "b", "c", "d", "e", a=9, b=3, c=None, d=3, e=0)
+    allocation = allocate("WFM", consumers, (), Terms(2), NOON)
+
+    assert names(allocation.seated) == ["e", "b"]
+    assert names(allocation.waiting) == ["d", "a", "c"]
+
+
+def test_a_freed_seat_goes_to_the_first_in_the_queue() -> None:
+    allocation = after(("a", 1), ("ac", 1), ("abc", 1), ("bc", 1))
+
+    assert names(allocation.seated) == ["c"]
+    assert allocation.seated[0].claimed_at == NOON + timedelta(hours=1)
+    assert allocation.seated[0].seated_at == NOON + timedelta(hours=3)
+    assert names(allocation.waiting) == ["b"]
+
+
+def test_who_left_for_one_sync_only_stands_at_the_end() -> None:
+    allocation = after(("ab", 1), ("b", 1), ("ab", 1))
+
+    assert names(allocation.seated) == ["b"]
+    assert names(allocation.waiting) == ["a"]
+    assert allocation.waiting[0].claimed_at == NOON + timedelta(hours=2)
+    assert allocation.waiting[0].seated_at is None
+
+
+def test_the_newest_seats_go_first_and_come_back_first() -> None:
+    came = [("a", 3), ("ab", 3), ("abc", 3), ("abcd", 3)]
+
+    smaller = after(*came, ("abcd", 1))
+    assert names(smaller.seated) == ["a"]
+    assert names(smaller.waiting) == ["b", "c", "d"]
+
+    larger = after(*came, ("abcd", 1), ("abcde", 2), ("abcde", 4))
+    assert names(larger.seated) == ["a", "b", "c", "d"]
+    assert larger.seated[1].seated_at == NOON + timedelta(hours=1)
+    assert larger.seated[3].seated_at == NOON + timedelta(hours=6)
+    assert names(larger.waiting) == ["e"]
+
+
+def test_of_two_seats_given_at_once_the_one_who_waited_less_loses_his_first() -> None:
+    # Boris' account is older, but Anna came first.
+    both = users("anna", "boris", anna=9, boris=1)
+    claims = allocate("WFM", {"anna": both["anna"]}, (), Terms(0), NOON).waiting
+    for hour, limit in enumerate((0, 2, 1), start=1):
+        allocation = allocate("WFM", both, claims, Terms(limit), NOON + timedelta(hours=hour))
+        claims = (*allocation.seated, *allocation.waiting)
+
+    assert names(allocation.seated) == ["anna"]
+
+
+def test_at_the_limit_is_not_over_it() -> None:
+    for limit, waiting in ((2, ["c"]), (3, []), (4, []), (None, []), (0, ["a", "b", "c"])):
+        assert names(after(("abc", limit)).waiting) == waiting
+
+
+def test_a_claim_carries_what_the_account_says() -> None:
+    (claim,) = allocate("WFM", users("a"), (), Terms(0), NOON).waiting
+
+    assert claim == Claim("WFM", "a", "a", "a@example.org", 7, NOON)

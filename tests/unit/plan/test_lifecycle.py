@@ -1,0 +1,170 @@
+"""How licences stand, example by example; time zones and the general rules are in `tests/property`."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from keycloak_license.model.license import (
+    Activation,
+    ImportedLicense,
+    License,
+    LicenseState,
+    LicenseType,
+    Reason,
+    Standing,
+)
+from keycloak_license.plan.lifecycle import Installation, judge
+from tests.unit.plan.samples import a_license
+
+HERE = Installation("installation-1", "realm-1", ZoneInfo("Europe/Prague"))
+ACTIVATED = Activation("installation-1", "realm-1")
+
+
+def at(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=HERE.zone)
+
+
+def commercial(**changes: object) -> License:
+    return a_license(**{"type": LicenseType.COMMERCIAL, "number": "C-1", "activation": ACTIVATED, **changes})
+
+
+def stand(day: str, *licenses: License, **installation: object) -> Standing:
+    imported = [ImportedLicense(each, datetime(2026, 1, 1, tzinfo=UTC)) for each in licenses]
+    return judge(imported, replace(HERE, **installation), at(day))  # type: ignore[arg-type]
+
+
+def test_without_a_licence_nobody_has_access() -> None:
+    assert stand("2026-05-01") == Standing(LicenseState.NONE, Reason.NO_LICENSE)
+
+
+def test_a_replaced_licence_is_none() -> None:
+    replaced = ImportedLicense(a_license(), at("2026-01-01"), replaced_at=at("2026-02-01"))
+
+    assert judge([replaced], HERE, at("2026-05-01")) == Standing(LicenseState.NONE, Reason.NO_LICENSE)
+
+
+def test_one_that_only_starts_later_does_not_count_yet() -> None:
+    later = a_license(starts_on=date(2026, 6, 1))
+
+    assert stand("2026-05-31T23:59:59", later) == Standing(LicenseState.NONE, Reason.NOT_STARTED)
+    assert stand("2026-06-01", later).reason is Reason.TEMPORARY
+
+
+def test_a_temporary_licence_is_active_at_once_and_through_its_last_day() -> None:
+    license_ = a_license()
+
+    assert stand("2026-12-31T23:59:59", license_) == Standing(
+        LicenseState.OK, Reason.TEMPORARY, license_, at("2027-01-01")
+    )
+    assert stand("2027-01-01", license_) == Standing(
+        LicenseState.EXPIRED, Reason.EXPIRED, license_, at("2027-01-01")
+    )
+
+
+def test_an_inactive_one_has_thirty_days_from_its_issue() -> None:
+    inactive = commercial(activation=None, issued_on=date(2026, 3, 15))
+    ends = at("2026-04-14")
+
+    assert stand("2026-04-13T23:59:59", inactive) == Standing(
+        LicenseState.NOT_ACTIVATED, Reason.GRACE, inactive, ends
+    )
+    assert stand("2026-04-14", inactive) == Standing(
+        LicenseState.NOT_ACTIVATED, Reason.GRACE_OVER, inactive, ends
+    )
+
+
+def test_grace_does_not_outlive_the_licence() -> None:
+    short = commercial(activation=None, issued_on=date(2026, 3, 15), expires_on=date(2026, 3, 31))
+
+    assert stand("2026-03-20", short).stops_at == at("2026-04-01")
+    assert stand("2026-04-01", short).state is LicenseState.EXPIRED
+
+
+def test_an_activated_one_is_in_order_here() -> None:
+    assert stand("2026-05-01", commercial()) == Standing(
+        LicenseState.OK, Reason.ACTIVE, commercial(), at("2027-01-01")
+    )
+
+
+@pytest.mark.parametrize("other", [{"installation_id": "another"}, {"realm_id": "cloned"}])
+def test_and_not_elsewhere(other: dict[str, str]) -> None:
+    assert stand("2026-05-01", commercial(), **other) == Standing(
+        LicenseState.NOT_ACTIVATED, Reason.OTHER_INSTALLATION, commercial()
+    )
+
+
+def test_a_temporary_one_overlays_a_commercial_one_and_falls_back() -> None:
+    evaluation = a_license(starts_on=date(2026, 5, 1), expires_on=date(2026, 5, 31))
+
+    assert stand("2026-04-30", commercial(), evaluation).license == commercial()
+    assert stand("2026-05-01", commercial(), evaluation).license == evaluation
+    assert stand("2026-06-01", commercial(), evaluation).license == commercial()
+    assert stand("2026-06-01", commercial(), evaluation).is_granted
+
+
+def test_it_bridges_an_expired_or_inactive_commercial_one() -> None:
+    bridge = a_license(starts_on=date(2026, 5, 1), expires_on=date(2026, 5, 31))
+    expired = commercial(expires_on=date(2026, 4, 30))
+    inactive = commercial(activation=None)
+
+    for old, reason in ((expired, Reason.EXPIRED), (inactive, Reason.GRACE_OVER)):
+        assert stand("2026-05-15", old, bridge).reason is Reason.TEMPORARY
+        assert stand("2026-06-01", old, bridge).reason is reason
+        assert stand("2026-06-01", old, bridge).license == old
+
+
+def test_a_renewal_takes_over_at_its_start_and_not_before() -> None:
+    old = commercial(issue=3, expires_on=date(2026, 12, 31), scope={"WFM": 50})
+    new = commercial(
+        number="C-2", starts_on=date(2026, 12, 1), expires_on=date(2027, 11, 30), scope={"WFM": 9}
+    )
+
+    assert stand("2026-11-30T23:59:59", old, new).license == old
+    assert stand("2026-12-01", new, old).license == new
+    assert stand("2027-01-01", old, new).is_granted
+
+
+def test_of_two_that_start_on_one_day_the_newer_issue_counts() -> None:
+    first, second = commercial(issue=1, activation=None), commercial(issue=2)
+
+    assert stand("2026-05-01", second, first).license == second
+
+
+def test_of_two_numbers_that_start_on_one_day_the_one_imported_last_counts() -> None:
+    # Issues count up within a number and say nothing between two.
+    imported = [
+        ImportedLicense(commercial(number="C-1", issue=5), at("2026-03-01")),
+        ImportedLicense(commercial(number="C-2", issue=1), at("2026-03-02")),
+    ]
+
+    assert judge(imported, HERE, at("2026-05-01")).license == imported[1].license
+
+
+def test_the_end_told_is_that_of_the_fallback_while_a_temporary_one_overlays_it() -> None:
+    evaluation = a_license(starts_on=date(2026, 5, 1), expires_on=date(2026, 5, 31))
+
+    assert stand("2026-05-15", commercial(), evaluation).stops_at == at("2027-01-01")
+
+
+def test_the_end_told_is_that_of_the_renewal_which_is_there_already() -> None:
+    renewal = commercial(number="C-2", starts_on=date(2026, 12, 1), expires_on=date(2027, 11, 30))
+
+    assert stand("2026-05-15", commercial(), renewal).stops_at == at("2027-12-01")
+
+
+def test_the_end_told_comes_sooner_when_the_renewal_is_for_another_installation() -> None:
+    foreign = commercial(number="C-2", starts_on=date(2026, 12, 1), activation=Activation("x", "y"))
+
+    assert stand("2026-05-15", commercial(), foreign).stops_at == at("2026-12-01")
+
+
+def test_the_same_instant_is_judged_alike_in_every_zone() -> None:
+    license_ = a_license()
+    last = at("2027-01-01") - timedelta(microseconds=1)
+    imported = [ImportedLicense(license_, at("2026-01-01"))]
+
+    for zone in (UTC, ZoneInfo("Asia/Tokyo"), HERE.zone):
+        assert judge(imported, HERE, last.astimezone(zone)).is_granted
+        assert not judge(imported, HERE, at("2027-01-01").astimezone(zone)).is_granted
