@@ -54,7 +54,9 @@ def _ask(result: LicenseImport) -> bool:
     _print_preview(result, err=True)
     seats = [change for change in result.plan.changes if isinstance(change, ClaimChange)]
     print_changes(seats, is_dry_run=True, err=True)
-    numbers = ", ".join(each.number for each in result.replaced)
+    if result.doubt:
+        typer.echo(f"{result.doubt}; it is the only copy.", err=True)
+    numbers = ", ".join(each.number for each in result.replaced) or "that cannot be verified"
     return typer.confirm(f"Replace licence {numbers}?", err=True)
 
 

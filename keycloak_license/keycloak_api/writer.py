@@ -33,17 +33,21 @@ def write_attributes(client: KeycloakClient, changes: Sequence[AttributeChange])
         return
     for _ in range(ATTEMPTS):
         current = client.get("", wire.REALM).attributes
-        desired = apply_changes(current, changes)
-        if desired == current:
+        if shows(current, changes):
             return
-        client.put("", {"attributes": desired})
-    current = client.get("", wire.REALM).attributes
-    if apply_changes(current, changes) == current:
+        client.put("", {"attributes": apply_changes(current, changes)})
+    if shows(client.get("", wire.REALM).attributes, changes):
         return
     raise UnavailableError(
         f"The attributes of realm {client.realm} were overwritten {ATTEMPTS} times while they were written: "
         "find the other program that writes realm attributes"
     )
+
+
+def shows(attributes: Mapping[str, str], changes: Sequence[AttributeChange]) -> bool:
+    """Whether the changes are there; some databases keep an empty value as none at all."""
+    wanted = apply_changes(attributes, changes)
+    return all(attributes.get(change.name, "") == wanted.get(change.name, "") for change in changes)
 
 
 def apply_changes(attributes: Mapping[str, str], changes: Sequence[AttributeChange]) -> dict[str, str]:

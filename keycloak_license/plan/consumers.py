@@ -60,11 +60,9 @@ def find_grants(snapshot: RealmSnapshot, application: Application) -> Iterator[G
 
     Ways that differ only in the middle of nested composites count as one: the shortest is told.
     """
-    tree = _children_by_parent(snapshot.groups)
-    for role in snapshot.roles.values():
-        if not application.counts(role):
-            continue
-        for role_id, chain in _chains_to(snapshot, role.id).items():
+    tree, parents = _children_by_parent(snapshot.groups), _parents_by_child(snapshot)
+    for role in filter(application.counts, snapshot.roles.values()):
+        for role_id, chain in _chains_to(role.id, parents).items():
             role_steps = tuple(snapshot.roles[step].label for step in chain)
             if users := snapshot.role_users.get(role_id):
                 yield Grant(role_steps, users)
@@ -98,7 +96,7 @@ def _reason_everybody_consumes(snapshot: RealmSnapshot, application: Application
         granting = containing_roles(snapshot.composites, [role.id])
         if snapshot.default_role_id in granting:
             return f"{role.label} is among the default roles"
-        for group_id in snapshot.default_groups & _granting_groups(snapshot, granting):
+        for group_id in sorted(snapshot.default_groups & _granting_groups(snapshot, granting)):
             return f"the default {snapshot.groups[group_id].label} has {role.label}"
     return None
 
@@ -122,19 +120,24 @@ def _granting_groups(snapshot: RealmSnapshot, granting: Iterable[str]) -> frozen
     return frozenset(found)
 
 
-def _chains_to(snapshot: RealmSnapshot, target: str) -> dict[str, tuple[str, ...]]:
-    """Return, for the role and every role that contains it, the shortest chain of roles down to it."""
+def _parents_by_child(snapshot: RealmSnapshot) -> dict[str, list[str]]:
     parents: dict[str, list[str]] = {}
     for parent, children in snapshot.composites.items():
-        for child in children:
-            parents.setdefault(child, []).append(parent)
+        if parent in snapshot.roles:
+            for child in children:
+                parents.setdefault(child, []).append(parent)
+    return parents
+
+
+def _chains_to(target: str, parents: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    """Return, for the role and every role that contains it, the shortest chain of roles down to it."""
     chains: dict[str, tuple[str, ...]] = {target: (target,)}
     level = [target]
     while level:
         above: list[str] = []
         for child in level:
             for parent in sorted(parents.get(child, ())):
-                if parent not in chains and parent in snapshot.roles:
+                if parent not in chains:
                     chains[parent] = (parent, *chains[child])
                     above.append(parent)
         level = above

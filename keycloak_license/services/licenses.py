@@ -33,6 +33,13 @@ class LicenseImport:
     plan: SyncPlan
     is_known: bool
     """Whether this very file is in force already; then nothing is changed."""
+    doubt: str | None = None
+    """Why a licence file that only the realm has does not count; importing would write over it."""
+
+    @property
+    def asks(self) -> tuple[object, ...]:
+        """What has to be confirmed; empty when nothing is lost by the import."""
+        return (*self.replaced, *([self.doubt] if self.doubt and not self.is_known else []))
 
 
 Confirm = Callable[[LicenseImport], bool]
@@ -52,15 +59,17 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, now: da
     """
     license_ = managed.verifier.verify(file)
     seen, result = _prepare(managed, license_, now)
-    if result.replaced:
+    while result.asks:
         if not confirm(result):
-            numbers = ", ".join(each.number for each in result.replaced)
             raise LicenseRefusedError(
-                f"Licence {license_.number} was not imported because it would replace {numbers} in realm "
-                f"{managed.name}: confirm with --replace"
+                f"Licence {license_.number} was not imported because it would replace "
+                f"{_what_it_replaces(result)} in realm {managed.name}: confirm with --replace"
             )
         # Others went on working while the question was open.
+        confirmed = result.asks
         seen, result = _prepare(managed, license_, now)
+        if result.asks == confirmed:
+            break
     if not result.is_known:
         apply(managed, seen, result.plan, now, LicenseChange(_stored(license_, now), result.replaced))
     return result
@@ -78,7 +87,7 @@ def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[O
     replaced = tuple(_find_replaced(managed, in_force, license_, now))
     remaining = [each for each in in_force if each not in replaced]
     plan = make_plan(managed, seen, [*remaining, _stored(license_, now)], now)
-    return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False)
+    return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False, doubt=seen.doubt)
 
 
 def _find_replaced(
@@ -133,6 +142,11 @@ def _refuse_older_issue(managed: ManagedRealm, known: Sequence[StoredLicense], l
             f"Issue {license_.issue} of licence {license_.number} is older than issue {newest}, which realm "
             f"{managed.name} already has: import the newest file you were sent"
         )
+
+
+def _what_it_replaces(result: LicenseImport) -> str:
+    unread = ["a file that cannot be verified"] if result.doubt else []
+    return _names([*(each.number for each in result.replaced), *unread])
 
 
 def _names(ids: Sequence[str]) -> str:

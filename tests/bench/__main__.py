@@ -1,6 +1,6 @@
 """Measures a sync against the obvious script, on one real Keycloak in one run.
 
-In: numbers of users; out: one table on stdout, and the same as JSON with `--json FILE`. Called by
+Both are warmed up first. In: numbers of users; out: one table on stdout, and the same as JSON with `--json FILE`. Called by
 `make bench`. Times are medians; only their ratios mean something on another machine.
 """
 
@@ -31,7 +31,8 @@ from keycloak_license.services.licenses import import_license
 from keycloak_license.services.reconcile import ManagedRealm, run_once
 from keycloak_license.settings import Settings, load_settings
 
-SYNC_RUNS = 5
+WARM_UP_RUNS = 10
+SYNC_RUNS = 9
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,17 @@ def main() -> None:
 def measure(url: str, admin: Admin, users: int) -> Iterator[Row]:
     """Yield the rows for a realm of that many users."""
     with licensed_realm(url, admin, users) as (managed, requests_made):
-        asked = asking_each_user(url, admin, managed.name)
+        # The faster of two, for the first also warms the server up.
+        tries = [asking_each_user(url, admin, managed.name) for _ in range(2)]
+        asked = min(tries, key=lambda each: each.seconds)
         used = len(asked.consumers)
         yield Row(users, "asking each user in turn", asked.seconds, asked.requests, 1.0)
+        for _ in range(WARM_UP_RUNS):
+            run_once(managed, now=datetime.now(UTC))
         before = requests_made()
         times = [timed(lambda: run_once(managed, now=datetime.now(UTC))) for _ in range(SYNC_RUNS)]
         seconds = statistics.median(times)
-        # The first run also logs in; the count is that of one sync.
+        # The login, once a minute, is not in it.
         requests = round((requests_made() - before) / SYNC_RUNS)
         usage = run_once(managed, now=datetime.now(UTC)).realm.applications
         found = next(each.used for each in usage if each.id == "WFM")
@@ -139,7 +144,11 @@ def licensed_realm(url: str, admin: Admin, users: int) -> Iterator[tuple[Managed
 def write_settings(folder: Path, url: str, realm: str) -> Settings:
     """Write a configuration and read it back."""
     config = folder / "keycloak-license.yaml"
-    tree = {"keycloak": {"url": url, "client_secret": "bench"}, "realms": {realm: {}}}
+    tree = {
+        "keycloak": {"url": url, "client_secret": "bench"},
+        "realms": {realm: {}},
+        "applications": {"WFM": {"roles": ["WFM_*"]}},
+    }
     config.write_text(yaml.safe_dump(tree), encoding="utf-8")
     return load_settings(config, {})
 

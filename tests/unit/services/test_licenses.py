@@ -322,6 +322,24 @@ def test_what_happened_while_the_question_was_open_is_not_undone() -> None:
     assert world.seated() == ["anna", "cyril"]
 
 
+def test_nothing_is_replaced_that_was_not_in_the_question() -> None:
+    world = World()
+    world.import_file(world.sign())
+    asked: list[list[str]] = []
+
+    def confirm(result: LicenseImport) -> bool:
+        asked.append(numbers(result.replaced))
+        if len(asked) == 1:
+            world.import_file(world.sign(number="T-2"))
+        return asked[-1] == ["T-1"]
+
+    with pytest.raises(LicenseRefusedError, match="replace T-2"):
+        import_license(world.managed, world.sign(number="T-3").file.encode(), confirm, NOON)
+
+    assert asked == [["T-1"], ["T-2"]]
+    assert world.in_force() == [("T-2", 1)]
+
+
 def test_nobody_loses_a_seat_for_how_things_were_when_the_question_was_asked() -> None:
     world = World()
     anna, _ = world.agents("anna", "boris")
@@ -394,3 +412,19 @@ def test_a_licence_in_force_is_only_known_by_its_whole_file() -> None:
     again = world.verifier.sign(replace(license_, file=""))
 
     assert not preview_import(world.managed, again.file.encode(), NOON).is_known
+
+
+def test_a_file_that_only_the_realm_has_is_not_written_over_unasked() -> None:
+    world = World()
+    only_copy = world.sign()
+    world.import_file(only_copy)
+    world.ledger = MemoryLedger()
+    world.verifier.distrust(only_copy)
+    other = world.sign(number="T-2")
+
+    with pytest.raises(LicenseRefusedError, match="would replace a file that cannot be verified"):
+        import_license(world.managed, other.file.encode(), lambda _: False, NOON)
+    assert world.realm.attributes["license.file"] == only_copy.file
+
+    import_license(world.managed, other.file.encode(), lambda _: True, NOON)
+    assert world.realm.attributes["license.file"] == other.file

@@ -57,11 +57,15 @@ def test_a_dry_run_tells_what_a_sync_would_do_and_does_nothing() -> None:
     world.agents("anna", "boris")
     before = world.everything()
 
-    dry = world.sync(dry_run=True)
+    dry = world.sync(NOON + timedelta(hours=1), dry_run=True)
     assert dry.is_dry_run
+    assert dry.realm.synced_at == NOON
     assert world.everything() == before
 
-    assert replace(world.sync(), is_dry_run=True) == dry
+    done = world.sync(NOON + timedelta(hours=1))
+    assert not done.is_dry_run
+    assert done.changes == dry.changes
+    assert replace(done.realm, synced_at=NOON) == dry.realm
 
 
 def test_a_dry_run_needs_no_right_to_write() -> None:
