@@ -1,6 +1,6 @@
 """Importing a licence.
 
-In: the bytes of a file; out: what the realm is like before and after. Called by `cli.license`. A file
+In: the bytes of a file; out: what the realm is like before and after. Called by `cli.licenses`. A file
 that is refused changes nothing; a genuine one is never refused for usage, its effects are shown first.
 """
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from keycloak_license.errors import LicenseRefusedError
-from keycloak_license.model.license import License, LicenseType
+from keycloak_license.model.license import License
 from keycloak_license.model.record import StoredLicense
 from keycloak_license.model.report import RealmReport, SyncPlan
-from keycloak_license.plan.lifecycle import day_start
+from keycloak_license.plan.replacement import InForce, find_replaced
 from keycloak_license.services.reconcile import (
     LicenseChange,
     ManagedRealm,
@@ -84,39 +84,11 @@ def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[O
     if any(each.file == license_.file for each in in_force):
         unchanged = replace(present, changes=())
         return seen, LicenseImport(license_, (), present.report, unchanged, is_known=True)
-    replaced = tuple(_find_replaced(managed, in_force, license_, now))
+    readable = [InForce(each, _read(managed, each)) for each in in_force]
+    replaced = find_replaced(readable, license_, managed.zone, now)
     remaining = [each for each in in_force if each not in replaced]
     plan = make_plan(managed, seen, [*remaining, _stored(license_, now)], now)
     return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False, doubt=seen.doubt)
-
-
-def _find_replaced(
-    managed: ManagedRealm, in_force: Sequence[StoredLicense], license_: License, now: datetime
-) -> list[StoredLicense]:
-    """Return which licences a new one takes out of force.
-
-    One that starts later waits beside the present one, and takes only an earlier file of itself out. A
-    temporary one leaves a commercial one in place, to fall back to; and what cannot be read at present may
-    be one.
-    """
-    has_started = _has_started(managed, license_, now)
-    is_temporary = license_.type is LicenseType.TEMPORARY
-    replaced = []
-    for each in in_force:
-        present = _read(managed, each)
-        waits = present is not None and not _has_started(managed, present, now)
-        may_be_commercial = present is None or present.type is LicenseType.COMMERCIAL
-        if waits or not has_started:
-            is_replaced = waits and each.number == license_.number
-        else:
-            is_replaced = not (is_temporary and may_be_commercial)
-        if is_replaced:
-            replaced.append(each)
-    return replaced
-
-
-def _has_started(managed: ManagedRealm, license_: License, now: datetime) -> bool:
-    return now >= day_start(license_.starts_on, managed.zone)
 
 
 def _read(managed: ManagedRealm, stored: StoredLicense) -> License | None:

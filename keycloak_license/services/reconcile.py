@@ -127,7 +127,17 @@ def apply(
     ]
     if attributes:
         managed.keycloak.ensure_writable()
-    sync = SyncRecord(
+    for license_ in seen.licenses:
+        if license_ not in seen.record.licenses:
+            managed.ledger.add_license(managed.name, license_)
+    if imported is not None:
+        managed.ledger.add_license(managed.name, imported.license, imported.replaced)
+    managed.ledger.record_sync(_sync_record(managed, seen, plan, now), seats)
+    managed.keycloak.write_attributes(attributes)
+
+
+def _sync_record(managed: ManagedRealm, seen: Observation, plan: SyncPlan, now: datetime) -> SyncRecord:
+    return SyncRecord(
         realm=managed.name,
         realm_id=seen.snapshot.realm_id,
         installation_id=seen.installation_id,
@@ -135,13 +145,6 @@ def apply(
         is_complete=plan.report.is_complete,
         warnings=plan.read_warnings,
     )
-    for license_ in seen.licenses:
-        if license_ not in seen.record.licenses:
-            managed.ledger.add_license(managed.name, license_)
-    if imported is not None:
-        managed.ledger.add_license(managed.name, imported.license, imported.replaced)
-    managed.ledger.record_sync(sync, seats)
-    managed.keycloak.write_attributes(attributes)
 
 
 def verify_licenses(
