@@ -31,13 +31,14 @@ def write_attributes(client: KeycloakClient, changes: Sequence[AttributeChange])
     """
     if not changes:
         return
+    current = client.get("", wire.REALM).attributes
+    if apply_changes(current, changes) == current:
+        return
     for _ in range(ATTEMPTS):
+        client.put("", {"attributes": apply_changes(current, changes)})
         current = client.get("", wire.REALM).attributes
         if shows(current, changes):
             return
-        client.put("", {"attributes": apply_changes(current, changes)})
-    if shows(client.get("", wire.REALM).attributes, changes):
-        return
     raise UnavailableError(
         f"The attributes of realm {client.realm} were overwritten {ATTEMPTS} times while they were written: "
         "find the other program that writes realm attributes"
