@@ -28,8 +28,8 @@ from keycloak_license.settings import load_settings, packaged_applications
 from keycloak_license.worker import run_worker, stop_on_signals
 
 REALM = "acme"
-LICENSED_SEATS = {"QM": None, "WFM": 50, "ELEARNING": 5}
-"""One application unlimited, one with room, one with a seat too few."""
+LICENSED_SEATS = {"WFM": 50, "QM": None, "ELEARNING": 5}
+"""One application with room, one unlimited, one with a seat too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _set_up(place: _Place, representation: dict[str, object]) -> ManagedRealm:
         "applications": {id_: packaged[id_] for id_ in LICENSED_SEATS},
         "database": "sqlite:///keycloak-license.db",
     }
-    place.config.write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    place.config.write_text(yaml.safe_dump(configuration, sort_keys=False), encoding="utf-8")
     settings = load_settings(place.config, {})
     create_realm(settings, place.admin, representation)
     secret = settings.keycloak.client_secret.get_secret_value()
