@@ -23,7 +23,6 @@ RealmOption = Annotated[
     str | None, typer.Option("--realm", help="Realm to work on; default: the only configured one.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-FilePath = Annotated[Path, typer.Argument(help="The file.", show_default=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,6 @@ class Invocation:
 
     config: Path | None
     environ: Mapping[str, str]
-    is_verbose: bool
 
     def settings(self, *, needs_client_secret: bool = True) -> Settings:
         """Read the configuration."""

@@ -61,7 +61,7 @@ def _global_options(
     ] = False,
 ) -> None:
     configure_logs(verbose=verbose, stream=sys.stderr)
-    context.obj = Invocation(config=config, environ=dict(os.environ), is_verbose=verbose)
+    context.obj = Invocation(config=config, environ=dict(os.environ))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -101,7 +101,7 @@ def _explain(error: Exception, words: Sequence[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         case _:
-            _fail(error, "Stopped before anything was done", words)
+            _fail(error, "Stopped: what was under way is made good by the next sync", words)
             return 1
 
 
