@@ -1,41 +1,34 @@
-"""The `vendor` commands: make keys, issue licence files, look into them. No server needed.
+"""The `vendor` commands that make something: keys, licence files, activated licence files. No server needed.
 
-In come options, out go files and tables on stdout; wrong words become `ConfigurationError`, a bad
-file `LicenseRefusedError`. Mounted by `cli.main`.
+In come options, out go files and a line on stdout; wrong words become `ConfigurationError`, a bad
+file or activation key `LicenseRefusedError`. Mounted by `cli.main`, `inspect` among them.
 """
 
-import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import typer
-from rich.table import Table
 
-from keycloak_license.cli.invocation import Invocation
-from keycloak_license.cli.output import print_table
+from keycloak_license.cli import vendor_inspect
 from keycloak_license.errors import ConfigurationError, LicenseRefusedError
+from keycloak_license.license_file.activation import ActivationKey, activate
 from keycloak_license.license_file.envelope import read_license_file
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload, save_license
-from keycloak_license.license_file.payload import FORMAT
+from keycloak_license.license_file.keys import PUBLIC_SUFFIX
+from keycloak_license.license_file.payload import FORMAT, LicensePayload
 from keycloak_license.license_file.strict_json import shown
-from keycloak_license.license_file.verify import Inspection, Signature, TrustedKeys, inspect
+from keycloak_license.license_file.verify import Signature, TrustedKeys, inspect
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, LicenseType
-from keycloak_license.settings import find_config
 
 vendor_app = typer.Typer(
     name="vendor", help="For application vendors: keys and licence files, offline.", no_args_is_help=True
 )
 
 _SEATS = re.compile(r"([A-Za-z0-9_-]{1,64})=([0-9]{1,20}|unlimited)")
-_SIGNATURE_WORDS = {
-    Signature.HOLDS: "holds",
-    Signature.WRONG: "DOES NOT HOLD",
-    Signature.UNKNOWN_KEY: "DOES NOT HOLD (key not among those given)",
-    Signature.NOT_CHECKED: "not checked: give --keys",
-}
 
 
 @vendor_app.command()
@@ -93,50 +86,65 @@ def issue(  # noqa: PLR0913 - Typer takes one parameter for each option
     )
 
 
-@vendor_app.command("inspect")
-def inspect_file(
-    context: typer.Context,
+@vendor_app.command("activate")
+def activate_file(
     *,
-    file: Annotated[Path, typer.Argument(help="Licence file.")],
+    key: Annotated[Path, typer.Option(help="Private key to sign with, KID.private.pem.")],
+    license_file: Annotated[Path, typer.Option("--license", help="Licence file as it was first issued.")],
+    activation_key: Annotated[str, typer.Option(help="What the customer's `activation-key` prints.")],
+    out: Annotated[Path, typer.Option(help="Licence file to write; replaces a licence file, nothing else.")],
     keys: Annotated[
-        Path | None, typer.Option(help="Folder of KID.public.pem files to check against.")
+        Path | None,
+        typer.Option(help="Folder of KID.public.pem files; needed when another key signed the licence."),
     ] = None,
-    key: Annotated[Path | None, typer.Option(help="One KID.public.pem to check against.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show what a licence file says, and whether its signature holds.
-
-    Without --keys and --key the trusted keys of the configuration count, where there is one.
-    """
-    folder = keys or (None if key else _configured_keys(context))
-    inspection = inspect(read_license_file(file), _trusted(folder, key))
-    if as_json:
-        # Unknown members may hold anything; as \u escapes it cannot steer the terminal.
-        typer.echo(json.dumps(_document(inspection), ensure_ascii=True, indent=2))
-    else:
-        print_table(_table(inspection))
-    if inspection.objection is not None:
-        raise LicenseRefusedError(inspection.objection)
+    """Make the licence file that an activation key asks for."""
+    signing = SigningKey.load(key)
+    asked = ActivationKey.from_text(activation_key)
+    payload = activate(_genuine_payload(license_file, _keys_of_vendor(signing, keys)), asked)
+    save_license(out, signing.sign(payload))
+    typer.echo(
+        f"Licence {payload.number}, issue {payload.issue}, activated for installation "
+        f"{asked.installation_id} of realm id {asked.realm_id}: {out}"
+    )
 
 
-def _configured_keys(context: typer.Context) -> Path | None:
-    """Return the folder that the configuration names; None for a vendor, who has no configuration."""
-    invocation = context.find_object(Invocation)
-    if invocation is None or find_config(invocation.config, invocation.environ) is None:
-        return None
-    return invocation.settings(needs_client_secret=False).trusted_keys
+def _keys_of_vendor(signing: SigningKey, folder: Path | None) -> TrustedKeys:
+    own = signing.trusted()
+    if folder is None:
+        return own
+    listed = TrustedKeys.load(folder)
+    if signing.kid in listed.revoked:
+        raise ConfigurationError(
+            f'The key "{signing.kid}" given as --key is revoked in {folder}, so nothing that it signs would '
+            f"count; give a current one."
+        )
+    return replace(listed, keys={**listed.keys, **own.keys})
 
 
-def _trusted(folder: Path | None, file: Path | None) -> TrustedKeys | None:
-    match folder, file:
-        case None, None:
-            return None
-        case Path() as only_folder, None:
-            return TrustedKeys.load(only_folder)
-        case None, Path() as only_file:
-            return TrustedKeys.of_files(only_file)
+def _genuine_payload(path: Path, trusted: TrustedKeys) -> LicensePayload:
+    """Read what the vendor signed before; otherwise a customer could have any words signed."""
+    found = inspect(read_license_file(path), trusted)
+    match found.signature:
+        case Signature.HOLDS:
+            return found.payload
+        case Signature.UNKNOWN_KEY:
+            raise LicenseRefusedError(
+                f'The licence file is signed with the key "{found.kid}", not with that of --key, and cannot '
+                f"be checked without it; give a folder that holds {found.kid}{PUBLIC_SUFFIX} as --keys."
+            )
+        case Signature.REVOKED:
+            raise LicenseRefusedError(
+                f'The licence file is signed with the key "{found.kid}", which is revoked; issue the licence '
+                f"again with a current key."
+            )
+        case Signature.WRONG | Signature.NOT_CHECKED:
+            raise LicenseRefusedError(
+                f'The licence file\'s signature does not match the key "{found.kid}", so it is not what was '
+                f"issued; activate the licence file as it was first issued."
+            )
         case _:
-            raise ConfigurationError("Both --keys and --key were given; give one of them.")
+            assert_never(found.signature)
 
 
 def _scope(seats: Sequence[str]) -> dict[str, dict[str, int | None]]:
@@ -155,32 +163,4 @@ def _scope(seats: Sequence[str]) -> dict[str, dict[str, int | None]]:
     return scope
 
 
-def _document(inspection: Inspection) -> dict[str, object]:
-    return {
-        "kid": inspection.kid,
-        "signature": inspection.signature.value,
-        "license": inspection.payload.to_json(),
-    }
-
-
-def _table(inspection: Inspection) -> Table:
-    payload = inspection.payload
-    table = Table("Licence", "", show_edge=False)
-    table.add_row("Number", payload.number)
-    table.add_row("Issue", str(payload.issue))
-    table.add_row("Type", payload.type)
-    table.add_row("Customer", payload.customer)
-    table.add_row("Issued on", payload.issued_on.isoformat())
-    table.add_row("Starts on", payload.starts_on.isoformat())
-    table.add_row("Expires on", f"{payload.expires_on.isoformat()} (last day of access)")
-    for application, entry in payload.scope.items():
-        table.add_row(f"Seats {application}", "unlimited" if entry.seats is None else str(entry.seats))
-    table.add_row("Exempt users", ", ".join(payload.exempt_users) or "none")
-    activation = payload.activation
-    if activation is None:
-        table.add_row("Activated for", "none")
-    else:
-        table.add_row("Activated for", f"{activation.installation_id}, realm {activation.realm_id}")
-    table.add_row("Signed with", inspection.kid)
-    table.add_row("Signature", _SIGNATURE_WORDS[inspection.signature])
-    return table
+vendor_inspect.register(vendor_app)

@@ -37,6 +37,7 @@ from keycloak_license.license_file.keys import (
     read_private_key,
 )
 from keycloak_license.license_file.payload import LicensePayload, PayloadError, read_payload
+from keycloak_license.license_file.verify import TrustedKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class SigningKey:
     def load(cls, path: Path) -> Self:
         """Read ``<kid>.private.pem``; `ConfigurationError` when it is not one."""
         return cls(kid_of(path, PRIVATE_SUFFIX), read_private_key(path))
+
+    def trusted(self) -> TrustedKeys:
+        """Trust the public half of this key, under its kid, and nothing else."""
+        return TrustedKeys({self.kid: OKPKey.import_key(self.key.public_key)})
 
     def sign(self, payload: LicensePayload) -> str:
         """Make the licence file of a payload; `ConfigurationError` when it would be too large to be read."""

@@ -1,7 +1,7 @@
-"""Key files: their names, and reading them.
+"""Key files and the markers beside them: their names, and reading them.
 
 In comes a path, out goes its kid or its key, or `ConfigurationError` naming the file. Called by
-`verify` (public keys) and `issue` (private keys).
+`verify` (public keys and markers) and `issue` (private keys).
 """
 
 import re
@@ -17,6 +17,10 @@ from keycloak_license.errors import ConfigurationError
 
 PUBLIC_SUFFIX = ".public.pem"
 PRIVATE_SUFFIX = ".private.pem"
+RETIRED_SUFFIX = ".retired"
+"""Ends the name of a marker: what the key signed goes on to count, and nothing new is imported."""
+REVOKED_SUFFIX = ".revoked"
+"""Ends the name of a marker: nothing the key signed counts, with or without its public key."""
 KID_RULE = "1 to 64 of the characters A-Z a-z 0-9 . _ - and no dot at the start"
 _KID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _MAX_KEY_BYTES = 16 * 1024
@@ -33,6 +37,17 @@ def kid_of(path: Path, suffix: str) -> str:
     if not path.name.endswith(suffix) or not is_kid(kid):
         raise ConfigurationError(
             f"The key file {path} must be named <kid>{suffix}, with a kid of {KID_RULE}; rename it."
+        )
+    return kid
+
+
+def marked_kid(path: Path, suffix: str) -> str:
+    """Take the kid from a marker's name: ``acme-1`` for ``acme-1.revoked``; its content says nothing."""
+    kid = kid_of(path, suffix)
+    # Read as a kid, the mistake would pass in silence, and the key that was meant go on to be trusted.
+    if kid.endswith(PUBLIC_SUFFIX):
+        raise ConfigurationError(
+            f"The key file {path} must be named <kid>{suffix}, without {PUBLIC_SUFFIX}; rename it."
         )
     return kid
 

@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -14,8 +15,9 @@ from joserfc.jwk import OKPKey
 from keycloak_license.errors import LicenseRefusedError
 from keycloak_license.license_file.issue import SigningKey
 from keycloak_license.license_file.payload import PayloadError, read_payload
-from keycloak_license.license_file.verify import TrustedKeys, inspect
+from keycloak_license.license_file.verify import Signature, TrustedKeys, inspect
 from keycloak_license.model.license import License
+from tests import corpus
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -30,17 +32,42 @@ def sign(payload: bytes, header: bytes = HEADER) -> bytes:
     return signing_input + b"." + urlsafe_b64encode(PRIVATE.sign(signing_input)).rstrip(b"=")
 
 
-def verdict(file: bytes) -> License | str:
-    """The licence, or the sentence; any other exception is a failure of the test."""
+def verdict(file: bytes, trusted: TrustedKeys = TRUSTED) -> License | str:
+    """The licence, or the sentence; any other exception is a failure of the test.
+
+    Asked in every way there is: `accept` and `inspect` must agree with `verify`.
+    """
+    found = judged(trusted.verify, file)
+    assert judged(trusted.accept, file) == found or is_retired(found, trusted)
     try:
-        found = TRUSTED.verify(file)
+        inspection = inspect(file, trusted)
     except LicenseRefusedError as refusal:
-        sentence = str(refusal)
-        assert sentence.isprintable()
-        assert len(sentence) < 400
-        return sentence
+        assert isinstance(found, str)
+        assert_sentence(str(refusal))
+    else:
+        assert (inspection.signature is Signature.HOLDS) == isinstance(found, License)
+        assert inspection.objection == (None if isinstance(found, License) else found)
+    return found
+
+
+def judged(judge: Callable[[bytes], License], file: bytes) -> License | str:
+    try:
+        found = judge(file)
+    except LicenseRefusedError as refusal:
+        assert_sentence(str(refusal))
+        return str(refusal)
     assert isinstance(found, License)
     return found
+
+
+def is_retired(found: License | str, trusted: TrustedKeys) -> bool:
+    return isinstance(found, License) and found.kid in trusted.retired
+
+
+def assert_sentence(sentence: str) -> None:
+    assert sentence.isprintable()
+    assert sentence.endswith(".")
+    assert len(sentence) < 400
 
 
 GOOD: dict[str, Any] = {
@@ -204,3 +231,111 @@ def test_the_schema_knows_no_other_error(content: dict[str, Any], value: Any) ->
     for member in list(content):
         with suppress(PayloadError):
             read_payload(content | {member: value})
+
+
+# --- the corpus, damaged ---
+
+CORPUS_KEYS = TrustedKeys.load(corpus.KEYS)
+# The few large files would only make failures unreadable: it is not their size that is judged here.
+GOOD_FILES, BAD_FILES = (
+    [case.file for case in cases if len(case.file) <= 4096] for cases in (corpus.good(), corpus.bad())
+)
+FURTHER_NAMES = [
+    "__class__",
+    "__dict__",
+    "__pydantic_extra__",
+    "__pydantic_fields_set__",
+    "model_fields",
+    "kid",
+]
+interesting = st.sampled_from(
+    [b".", b"=", b"\n", b" ", b"\x00", b"\xff", b"A", b"-", b"e30", b'"', b"\\u0000", b"{"]
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
+    """Some bytes with one to four things done to them: bits flipped, cut, inserted, doubled, moved."""
+    data = bytearray(whole)
+    for _ in range(draw(st.integers(1, 4))):
+        start, end = sorted((draw(st.integers(0, len(data))), draw(st.integers(0, len(data)))))
+        match draw(st.sampled_from(["flip", "cut", "insert", "double", "move"])):
+            case "flip" if data:
+                data[min(start, len(data) - 1)] ^= 1 << draw(st.integers(0, 7))
+            case "cut":
+                del data[start:end]
+            case "insert":
+                data[start:start] = draw(interesting | st.binary(max_size=8))
+            case "double":
+                data[start:start] = data[start : min(end, start + 400)]
+            case _:
+                data = data[start:] + data[:start]
+    return bytes(data)
+
+
+@untimed
+@given(st.data(), st.sampled_from(GOOD_FILES))
+def test_a_damaged_good_file_says_what_it_said_or_is_refused(data: st.DataObject, file: bytes) -> None:
+    found = verdict(data.draw(damaged(file)), CORPUS_KEYS)
+    assert isinstance(found, str) or found == CORPUS_KEYS.verify(file)
+
+
+@untimed
+@given(st.sampled_from(BAD_FILES).flatmap(damaged))
+def test_a_damaged_bad_file_gets_a_verdict(file: bytes) -> None:
+    verdict(file, CORPUS_KEYS)
+
+
+@untimed
+@given(st.sampled_from(GOOD_FILES), st.sampled_from(GOOD_FILES + BAD_FILES), st.sampled_from(GOOD_FILES))
+def test_parts_of_files_of_the_corpus_do_not_mix(first: bytes, second: bytes, third: bytes) -> None:
+    parts = [
+        [*file.strip().split(b"."), b"", b""][place] for place, file in enumerate((first, second, third))
+    ]
+    found = verdict(b".".join(parts), CORPUS_KEYS)
+    assert isinstance(found, str) or found == CORPUS_KEYS.verify(third)
+
+
+@untimed
+@given(st.sampled_from(GOOD_FILES), st.binary(max_size=4), st.binary(max_size=4))
+def test_what_stands_around_a_good_file_is_white_space_or_makes_it_bad(
+    file: bytes, before: bytes, after: bytes
+) -> None:
+    found = verdict(before + file + after, CORPUS_KEYS)
+    assert (found == CORPUS_KEYS.verify(file)) == (not (before + after).strip())
+
+
+def payload_of(file: bytes) -> bytes:
+    part = file.strip().split(b".")[1]
+    return urlsafe_b64decode(part + b"=" * (-len(part) % 4))
+
+
+PAYLOADS = [payload_of(file) for file in GOOD_FILES]
+
+
+@untimed
+@given(st.sampled_from(PAYLOADS).flatmap(damaged))
+def test_a_damaged_payload_that_is_signed_gets_a_verdict(payload: bytes) -> None:
+    found = verdict(sign(payload))
+    if isinstance(found, License):
+        assert found == read_payload(json.loads(payload)).to_license("k1", found.file)
+
+
+@untimed
+@given(st.data())
+def test_any_value_at_any_depth_of_a_signed_payload_gets_a_verdict(data: st.DataObject) -> None:
+    content = GOOD | {"activation": {"installation_id": "i", "realm_id": "r"}}
+    content = json.loads(json.dumps(content))
+    inner = data.draw(
+        st.sampled_from([content, content["scope"], content["scope"]["WFM"], content["activation"]])
+    )
+    names = st.sampled_from([*inner, *FURTHER_NAMES]) | st.text(max_size=5)
+    for name in data.draw(st.lists(names, min_size=1, max_size=3)):
+        if data.draw(st.booleans()):
+            inner[name] = data.draw(json_values)
+        else:
+            inner.pop(name, None)
+    found = verdict(sign(json.dumps(content).encode()))
+    if isinstance(found, License):
+        assert found == read_payload(content).to_license("k1", found.file)
+        assert inspect(found.file.encode(), TRUSTED).payload.to_json() == content

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import time_machine
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from keycloak_license.cli.vendor import vendor_app
-from keycloak_license.errors import ConfigurationError, KeycloakLicenseError, LicenseRefusedError
+from keycloak_license.errors import ConfigurationError, LicenseRefusedError
 from keycloak_license.license_file.verify import TrustedKeys
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, License, LicenseType
+from tests.unit.cli.vendor_call import done, error, run
 
 OPTIONS: dict[str, str] = {
     "--number": "4711",
@@ -18,22 +18,6 @@ OPTIONS: dict[str, str] = {
     "--customer": "Přístav [red]Ústí[/red] :ship:",
     "--expires": "2027-01-31",
 }
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(vendor_app, [str(argument) for argument in arguments])
-
-
-def done(*arguments: str | Path) -> str:
-    result = run(*arguments)
-    assert result.exception is None, result.exception
-    return result.stdout
-
-
-def error(result: Result) -> KeycloakLicenseError:
-    assert isinstance(result.exception, KeycloakLicenseError)
-    assert "\n" not in str(result.exception)
-    return result.exception
 
 
 @pytest.fixture
@@ -237,6 +221,15 @@ def test_inspect_refuses_a_key_it_was_not_given(file: Path, tmp_path: Path) -> N
     assert document(result)["signature"] == "unknown_key"
     assert 'the key "acme-1", which is not trusted' in str(error(result))
     assert isinstance(error(result), LicenseRefusedError)
+
+
+def test_inspect_shows_a_file_of_a_revoked_key_and_ends_as_refused(keys: Path, file: Path) -> None:
+    (keys / "acme-1.revoked").touch()
+    shown = run("inspect", file, "--keys", keys)
+    assert ["Signature", "DOES NOT COUNT (revoked key)"] in rows(shown.stdout)
+    assert 'the key "acme-1", which is revoked' in str(error(shown))
+    assert isinstance(error(shown), LicenseRefusedError)
+    assert document(run("inspect", file, "--keys", keys, "--json"))["signature"] == "revoked"
 
 
 def test_inspect_of_something_else_is_refused_and_shows_nothing(keys: Path) -> None:

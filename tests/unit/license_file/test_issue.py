@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from keycloak_license.errors import ConfigurationError
+from keycloak_license.errors import ConfigurationError, LicenseRefusedError
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload, save_license
 from keycloak_license.license_file.strict_json import parse_object
 from keycloak_license.license_file.verify import TrustedKeys
@@ -97,6 +97,19 @@ def test_what_is_signed_here_is_verified_with_its_public_key_and_no_other(tmp_pa
     file = SigningKey.load(files.private).sign(new_payload(GOOD_CONTENT))
     found = TrustedKeys.of_files(files.public).verify(file.encode())
     assert found == new_payload(GOOD_CONTENT).to_license("acme-1", file)
+
+
+def test_a_signing_key_trusts_its_public_half_and_no_other(tmp_path: Path) -> None:
+    key = SigningKey.load(generate_key_pair(tmp_path, "acme-1").private)
+    file = key.sign(new_payload(GOOD_CONTENT)).encode()
+    trusted = key.trusted()
+    assert trusted.kids == ("acme-1",)
+    assert not trusted.keys["acme-1"].is_private
+    assert trusted.verify(file) == TrustedKeys.load(tmp_path).verify(file)
+    with pytest.raises(LicenseRefusedError, match='does not match the key "acme-1"'):
+        trusted.verify(Vendor("acme-1").file())
+    with pytest.raises(LicenseRefusedError, match='the key "other", which is not trusted'):
+        trusted.verify(Vendor("other").file())
 
 
 def test_unknown_members_are_signed_too(tmp_path: Path) -> None:

@@ -297,6 +297,154 @@ def test_a_trusted_folder_is_read_at_every_use(tmp_path: Path, vendor: Vendor) -
         verifier.verify(vendor.file())
 
 
+# --- retired and revoked keys ---
+
+
+@pytest.fixture
+def folder(vendor: Vendor, tmp_path: Path) -> Path:
+    """Trusts "acme-1"; markers are put beside it."""
+    vendor.publish(tmp_path)
+    return tmp_path
+
+
+def test_a_current_key_is_accepted_for_import(trusted: TrustedKeys, vendor: Vendor) -> None:
+    assert trusted.accept(vendor.file()) == trusted.verify(vendor.file())
+    assert (trusted.kids, trusted.retired, trusted.revoked) == (("acme-1",), (), ())
+
+
+@pytest.mark.parametrize("file", [b"", Vendor("other").file(), Vendor("acme-1").file()])
+def test_nothing_is_accepted_that_does_not_verify(trusted: TrustedKeys, file: bytes) -> None:
+    with pytest.raises(LicenseRefusedError) as refused:
+        trusted.accept(file)
+    assert str(refused.value) == refusal(trusted, file)
+
+
+def test_what_a_retired_key_signed_goes_on_to_count_and_nothing_new_is_imported(
+    folder: Path, vendor: Vendor
+) -> None:
+    (folder / "acme-1.retired").touch()
+    Vendor("acme-2").publish(folder)
+    keys = TrustedKeys.load(folder)
+    assert keys.verify(vendor.file()).number == "4711"
+    assert inspect(vendor.file(), keys).objection is None
+    with pytest.raises(LicenseRefusedError) as refused:
+        keys.accept(vendor.file())
+    assert str(refused.value) == (
+        'The licence file is signed with the key "acme-1", which is retired here: what was imported before '
+        "goes on, and nothing new is imported; ask the vendor for a file signed with a current key."
+    )
+    assert (keys.kids, keys.retired, keys.revoked) == (("acme-2",), ("acme-1",), ())
+
+
+def test_a_forged_file_in_the_name_of_a_retired_key_is_refused_as_forged(folder: Path) -> None:
+    (folder / "acme-1.retired").touch()
+    keys = TrustedKeys.load(folder)
+    forged = Vendor("acme-1").file()
+    assert "does not match" in refusal(keys, forged)
+    with pytest.raises(LicenseRefusedError, match="does not match"):
+        keys.accept(forged)
+
+
+def test_a_retired_key_that_is_not_there_is_unknown(folder: Path) -> None:
+    (folder / "gone.retired").touch()
+    keys = TrustedKeys.load(folder)
+    assert 'key "gone", which is not trusted here' in refusal(keys, Vendor("gone").file())
+    assert keys.retired == ()
+
+
+@pytest.mark.parametrize("has_key_file", [True, False])
+@pytest.mark.parametrize("further", [[], ["acme-1.retired"]])
+def test_nothing_a_revoked_key_signed_counts(
+    folder: Path, vendor: Vendor, has_key_file: bool, further: list[str]
+) -> None:
+    for name in ("acme-1.revoked", *further):
+        (folder / name).touch()
+    if not has_key_file:
+        (folder / "acme-1.public.pem").unlink()
+    keys = TrustedKeys.load(folder)
+    sentence = (
+        'The licence file is signed with the key "acme-1", which is revoked here: nothing that it signed '
+        "counts any more; ask the vendor for a file signed with a current key."
+    )
+    for file in (vendor.file(), Vendor("acme-1").file(), vendor.file(b"not JSON")):
+        assert refusal(keys, file) == sentence
+        with pytest.raises(LicenseRefusedError, match="is revoked here"):
+            keys.accept(file)
+    found = inspect(vendor.file(), keys)
+    assert (found.signature, found.objection) == (Signature.REVOKED, sentence)
+    assert (keys.kids, keys.retired, keys.revoked) == ((), (), ("acme-1",))
+
+
+def test_revoking_one_key_leaves_the_others(folder: Path, vendor: Vendor) -> None:
+    Vendor("acme-10").publish(folder)
+    (folder / "acme-10.revoked").write_text("Its private key was copied.")
+    keys = TrustedKeys.load(folder)
+    assert keys.accept(vendor.file()).kid == "acme-1"
+    assert (keys.kids, keys.revoked) == (("acme-1",), ("acme-10",))
+
+
+def test_a_revoked_key_is_not_read_so_a_broken_one_disturbs_nobody(folder: Path, vendor: Vendor) -> None:
+    (folder / "broken.public.pem").write_bytes(b"rubbish")
+    (folder / "broken.revoked").touch()
+    assert TrustedKeys.load(folder).verify(vendor.file()).kid == "acme-1"
+
+
+def test_keys_are_listed_sorted_by_their_standing(tmp_path: Path) -> None:
+    for kid in ("b", "a", "d", "c", "f", "e"):
+        Vendor(kid).publish(tmp_path)
+    for marker in ("d.retired", "c.retired", "f.revoked", "e.revoked", "0.revoked"):
+        (tmp_path / marker).touch()
+    keys = TrustedKeys.load(tmp_path)
+    assert (keys.kids, keys.retired, keys.revoked) == (("a", "b"), ("c", "d"), ("0", "e", "f"))
+
+
+@pytest.mark.parametrize(
+    ("marker", "sentence"),
+    [
+        ("my key.revoked", r"my key\.revoked must be named <kid>\.revoked, with a kid of"),
+        ("my key.retired", r"my key\.retired must be named <kid>\.retired, with a kid of"),
+        ("acme-1.public.pem.revoked", r"must be named <kid>\.revoked, without \.public\.pem"),
+        ("acme-1.public.pem.retired", r"must be named <kid>\.retired, without \.public\.pem"),
+    ],
+)
+def test_a_marker_whose_name_is_no_kid_is_a_configuration_error_that_names_it(
+    folder: Path, marker: str, sentence: str
+) -> None:
+    (folder / marker).touch()
+    with pytest.raises(ConfigurationError, match=sentence):
+        TrustedKeys.load(folder)
+
+
+def test_dot_files_mark_nothing(folder: Path) -> None:
+    for name in (".acme-1.revoked", "._acme-1.retired", ".revoked"):
+        (folder / name).touch()
+    keys = TrustedKeys.load(folder)
+    assert (keys.kids, keys.retired, keys.revoked) == (("acme-1",), (), ())
+
+
+def test_the_content_of_a_marker_says_nothing(folder: Path, vendor: Vendor) -> None:
+    (folder / "acme-1.revoked").symlink_to(folder / "nowhere")
+    assert "is revoked here" in refusal(TrustedKeys.load(folder), vendor.file())
+
+
+def test_a_single_key_file_is_trusted_whatever_stands_beside_it(folder: Path, vendor: Vendor) -> None:
+    (folder / "acme-1.revoked").touch()
+    assert TrustedKeys.of_files(folder / "acme-1.public.pem").accept(vendor.file()).kid == "acme-1"
+
+
+def test_a_marker_in_a_trusted_folder_counts_at_once(folder: Path, vendor: Vendor) -> None:
+    keys = TrustedFolder(folder)
+    assert keys.accept(vendor.file()) == keys.verify(vendor.file())
+    (folder / "acme-1.retired").touch()
+    assert keys.verify(vendor.file()).kid == "acme-1"
+    with pytest.raises(LicenseRefusedError, match="is retired here"):
+        keys.accept(vendor.file())
+    (folder / "acme-1.revoked").touch()
+    for judge in (keys.verify, keys.accept):
+        with pytest.raises(LicenseRefusedError, match="is revoked here"):
+            judge(vendor.file())
+
+
 # --- inspect ---
 
 
