@@ -50,6 +50,7 @@ def open_realm(
         keycloak=KeycloakRealm(client, progress),
         ledger=ledger or open_database(settings),
         verifier=TrustedFolder(settings.trusted_keys),
+        notice_days=settings.mail.expiry_notice_days,
         warnings=tuple(_unfinished(realm_name, realm_settings)),
     )
 
@@ -88,9 +89,9 @@ def open_database(settings: Settings) -> SqlLedger:
     return open_ledger(settings.database.get_secret_value())
 
 
-def trusted_kids(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the keys whose licences count."""
-    return TrustedKeys.load(settings.trusted_keys).kids
+def load_trusted_keys(settings: Settings) -> TrustedKeys:
+    """Return the keys whose licences count."""
+    return TrustedKeys.load(settings.trusted_keys)
 
 
 def _unfinished(realm: str, settings: RealmSettings) -> Iterator[str]:

@@ -47,6 +47,8 @@ class SimulatedRealm:
     attribute_writes: int = 0
     """How often the attributes were written, by us or by the admin."""
     reads: int = 0
+    server_time: datetime | None = None
+    """What its clock shows; None when it does not tell."""
     is_unreachable: bool = False
     """Whether every call of ours fails."""
     is_read_only: bool = False
@@ -101,8 +103,13 @@ class SimulatedRealm:
             default_role_id=self.default_role,
             default_groups=frozenset(self._default_groups),
             attributes=dict(self.attributes),
+            server_time=self.server_time,
             gaps=tuple(self._gaps(role_ids | group_ids)),
         )
+
+    def read_attributes(self) -> dict[str, str]:
+        self._refuse_when_cut_off()
+        return dict(self.attributes)
 
     def find_user(self, name: str) -> User | None:
         self._refuse_when_cut_off()
@@ -324,6 +331,7 @@ class TrustingVerifier:
     """`ports.LicenseVerifier` for licences that a test has made up; their files are just names."""
 
     _known: dict[bytes, License] = field(default_factory=dict)
+    _retired: set[str] = field(default_factory=set)
 
     def sign(self, license_: License) -> License:
         """Return the licence with its file, which verifies from now on."""
@@ -335,6 +343,16 @@ class TrustingVerifier:
     def distrust(self, license_: License) -> None:
         """Let the licence's signature no longer hold."""
         del self._known[license_.file.encode()]
+
+    def retire(self, kid: str) -> None:
+        """Let a key sign nothing new."""
+        self._retired.add(kid)
+
+    def accept(self, file: bytes) -> License:
+        license_ = self.verify(file)
+        if license_.kid in self._retired:
+            raise LicenseRefusedError("The licence file is signed with a key that this test has retired")
+        return license_
 
     def verify(self, file: bytes) -> License:
         if file not in self._known:

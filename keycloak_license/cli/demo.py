@@ -69,7 +69,7 @@ def demo(
         _say(f"Filling realm {REALM} with {users} users")
         managed = _set_up(place, representation)
         _say("Importing a licence and syncing")
-        import_license(managed, _issue_license(place), lambda _: True, now())
+        import_license(managed, _issue_license(place), lambda _: True, now)
         print_report(run_once(managed, now=now()).realm)
         if keep:
             _stay(place, managed)

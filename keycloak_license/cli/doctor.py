@@ -8,14 +8,27 @@ from collections.abc import Iterator
 
 import typer
 
-from keycloak_license.bootstrap import open_client, open_database, open_realm, trusted_kids
+from keycloak_license.bootstrap import load_trusted_keys, open_client, open_database, open_realm
 from keycloak_license.cli.invocation import Invocation, JsonOption, RealmOption, invocation_of, now
 from keycloak_license.cli.output import print_json, show_instant
-from keycloak_license.errors import ConfigurationError, LedgerError
+from keycloak_license.errors import ConfigurationError, LedgerError, LicenseRefusedError
 from keycloak_license.keycloak_api.probe import probe
 from keycloak_license.model.check import Check, try_out
-from keycloak_license.services.overview import read_status
+from keycloak_license.model.license import LicenseState, Reason
+from keycloak_license.services.installation import check_installation
+from keycloak_license.services.overview import check_time, read_status
+from keycloak_license.services.reconcile import ManagedRealm
 from keycloak_license.settings import Settings
+
+_NEXT = {
+    Reason.NO_LICENSE: ": import the file you were sent",
+    Reason.NOT_STARTED: ": nobody has access before its first day",
+    Reason.GRACE: ": send the vendor what keycloak-license activation-key prints",
+    Reason.GRACE_OVER: ": send the vendor what keycloak-license activation-key prints",
+    Reason.OTHER_INSTALLATION: ": it is activated for another installation or realm; send the vendor what "
+    "keycloak-license activation-key prints, and import the file that comes back",
+    Reason.EXPIRED: ": import a renewal",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(context: typer.Context, *, realm: RealmOption = None, as_json: JsonOption = False) -> None:
-    """Prove configuration, Keycloak, rights, federation, clock, keys, licence and ledger."""
+    """Prove configuration, Keycloak, rights, federation, clock, keys, ledger, installation and licence."""
     found: list[Check] = []
     for check in _checks(invocation_of(context), realm):
         found.append(check)
@@ -50,14 +63,24 @@ def _checks(invocation: Invocation, realm: str | None) -> Iterator[Check]:
     ledger = try_out("ledger", lambda: _describe_ledger(settings))
     yield ledger
     if ledger.is_ok:
-        yield try_out("licence", lambda: _describe_license(settings, name))
+        managed = open_realm(settings, name)
+        installation = try_out(
+            "installation", lambda: check_installation(name, managed.keycloak, managed.ledger)
+        )
+        yield installation
+        yield try_out("time", lambda: check_time(managed, now()))
+        if installation.is_ok:
+            yield try_out("licence", lambda: _describe_license(managed))
 
 
 def _describe_keys(settings: Settings) -> str:
-    kids = trusted_kids(settings)
-    if not kids:
-        return f"no key in {settings.trusted_keys} yet: put the vendor's <kid>.public.pem there"
-    return f"{', '.join(kids)} in {settings.trusted_keys}"
+    keys = load_trusted_keys(settings)
+    if not keys.kids:
+        return f"no current key in {settings.trusted_keys}: put the vendor's <kid>.public.pem there"
+    parts = [", ".join(keys.kids)]
+    parts += [f"retired {', '.join(keys.retired)}"] if keys.retired else []
+    parts += [f"revoked {', '.join(keys.revoked)}"] if keys.revoked else []
+    return f"{'; '.join(parts)} in {settings.trusted_keys}"
 
 
 def _describe_ledger(settings: Settings) -> str:
@@ -67,7 +90,12 @@ def _describe_ledger(settings: Settings) -> str:
     return f"{description.database} at revision {description.revision}, writable"
 
 
-def _describe_license(settings: Settings, realm: str) -> str:
-    standing = read_status(open_realm(settings, realm), now()).standing
-    until = f" until {show_instant(standing.stops_at)}" if standing.stops_at else ""
-    return f"{standing.state}, access {standing.access} ({standing.reason}){until}"
+def _describe_license(managed: ManagedRealm) -> str:
+    standing = read_status(managed, now()).standing
+    ends = f", last day {standing.license.expires_on.isoformat()}" if standing.license else ""
+    ends_word = "until" if standing.is_granted else "ended at"
+    until = f", access {ends_word} {show_instant(standing.stops_at)}" if standing.stops_at else ""
+    found = f"{standing.state}, access {standing.access} ({standing.reason}){ends}{until}"
+    if standing.state is LicenseState.NONE or standing.is_granted:
+        return f"{found}{_NEXT.get(standing.reason, '')}"
+    raise LicenseRefusedError(f"{found}{_NEXT[standing.reason]}")

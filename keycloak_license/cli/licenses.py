@@ -1,25 +1,44 @@
-"""`import`: bring a licence file into force.
+"""`import`, `licenses` and `activation-key`: bringing licences into force.
 
-In: a file; out: what changes, seat by seat. Registered by `cli.main`.
+In: a file, or nothing; out: what changes, seat by seat; every licence; a key to copy. Registered by
+`cli.main`.
 """
 
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
+from rich.table import Table
 
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, is_interactive, now
-from keycloak_license.cli.output import print_changes, print_json, print_report, print_table, usage_table
+from keycloak_license.cli.output import (
+    describe_license,
+    print_changes,
+    print_json,
+    print_lines,
+    print_report,
+    print_table,
+    show_instant,
+    usage_table,
+)
 from keycloak_license.cli.sync import require_complete
+from keycloak_license.license_file.activation import ActivationKey
 from keycloak_license.license_file.envelope import read_license_file
 from keycloak_license.model.changes import ClaimChange
-from keycloak_license.services.documents import import_document
+from keycloak_license.model.license import LicenseState
+from keycloak_license.model.report import ListedLicense
+from keycloak_license.services.activation import find_inactive
+from keycloak_license.services.documents import import_document, licenses_document
 from keycloak_license.services.licenses import LicenseImport, import_license, preview_import
+from keycloak_license.services.overview import list_all_licenses
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
+    """Add the commands to the application."""
     app.command("import")(import_file)
+    app.command("licenses")(licenses)
+    app.command("activation-key")(activation_key)
 
 
 def import_file(
@@ -39,14 +58,34 @@ def import_file(
 
     with invocation_of(context).realm(realm) as managed:
         if dry_run:
-            result = preview_import(managed, content, now())
+            result = preview_import(managed, content, now)
         else:
-            result = import_license(managed, content, confirm, now())
+            result = import_license(managed, content, confirm, now)
     if as_json:
         print_json(import_document(result))
     else:
         _print_result(result, is_dry_run=dry_run)
     require_complete(result.plan.report)
+
+
+def licenses(context: typer.Context, *, realm: RealmOption = None, as_json: JsonOption = False) -> None:
+    """List every licence ever imported, and why each is or is not in force; Keycloak is not asked."""
+    with invocation_of(context).realm(realm, needs_client_secret=False) as managed:
+        listed = list_all_licenses(managed, now())
+    if as_json:
+        print_json(licenses_document(listed))
+    elif listed:
+        print_table(_licenses_table(listed, managed.zone))
+    else:
+        typer.echo("No licence was imported yet")
+
+
+def activation_key(context: typer.Context, *, realm: RealmOption = None) -> None:
+    """Print the activation key of the imported inactive licence, for the vendor, and nothing else."""
+    with invocation_of(context).realm(realm, needs_client_secret=False) as managed:
+        license_, activation = find_inactive(managed, now())
+    key = ActivationKey(license_.number, license_.issue, activation.installation_id, activation.realm_id)
+    typer.echo(key.to_text())
 
 
 def _ask(result: LicenseImport) -> bool:
@@ -56,15 +95,15 @@ def _ask(result: LicenseImport) -> bool:
     print_changes(seats, is_dry_run=True, err=True)
     if result.doubt:
         typer.echo(f"{result.doubt}; it is the only copy.", err=True)
-    numbers = ", ".join(each.number for each in result.replaced) or "that cannot be verified"
+    numbers = ", ".join(each.number for each in result.replaced) or "that only the realm has"
     return typer.confirm(f"Replace licence {numbers}?", err=True)
 
 
 def _print_preview(result: LicenseImport, *, err: bool = False) -> None:
-    typer.echo("Before:", err=err)
-    print_table(usage_table(result.before.applications), err=err)
-    typer.echo("After:", err=err)
-    print_table(usage_table(result.plan.report.applications), err=err)
+    for heading, report in (("Before", result.before), ("After", result.plan.report)):
+        typer.echo(f"{heading}:", err=err)
+        print_lines(describe_license(report), err=err)
+        print_table(usage_table(report.applications), err=err)
 
 
 def _print_result(result: LicenseImport, *, is_dry_run: bool) -> None:
@@ -74,7 +113,33 @@ def _print_result(result: LicenseImport, *, is_dry_run: bool) -> None:
         return
     if is_dry_run:
         _print_preview(result)
-    else:
-        typer.echo(f"Licence {number} imported")
-    print_changes(result.plan.changes, is_dry_run=is_dry_run)
+        print_changes(result.plan.changes, is_dry_run=True)
+        return
+    typer.echo(f"Licence {number} imported")
+    print_changes(result.plan.changes, is_dry_run=False)
     print_report(result.plan.report)
+    standing = result.plan.report.standing
+    if standing.license != result.license:
+        typer.echo(f"Licence {number} is not the one that counts now: see keycloak-license licenses")
+    elif standing.state is LicenseState.NOT_ACTIVATED:
+        typer.echo("Next: send the vendor what keycloak-license activation-key prints")
+
+
+def _licenses_table(listed: tuple[ListedLicense, ...], zone: ZoneInfo) -> Table:
+    table = Table(
+        "Number", "Issue", "Type", "State", "In force", "Imported", "Last day", "Ends", "Why", show_edge=False
+    )
+    for each in listed:
+        license_ = each.license
+        table.add_row(
+            each.stored.number,
+            str(each.stored.issue),
+            license_.type.value if license_ else "",
+            each.state.value,
+            "yes" if each.is_in_force else "no",
+            show_instant(each.stored.imported_at.astimezone(zone)),
+            license_.expires_on.isoformat() if license_ else "",
+            show_instant(each.ends_at) if each.ends_at else "",
+            each.explanation,
+        )
+    return table

@@ -58,7 +58,9 @@ def describe_license(report: RealmReport) -> list[str]:
     lines = [f"Realm {report.realm}: licence {standing.state}, access {standing.access} ({standing.reason})"]
     if (license_ := standing.license) is not None:
         lines.append(f"Licence {license_.number} ({license_.type}) for {license_.customer}")
-        lines.append(f"Expiration date {license_.expires_on.isoformat()}")
+        lines.append(
+            f"Issued on {license_.issued_on.isoformat()}, expiration date {license_.expires_on.isoformat()}"
+        )
     if standing.stops_at is not None:
         verb = "Access ends at" if standing.is_granted else "Access ended at"
         lines.append(f"{verb} {show_instant(standing.stops_at)}")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import requests
@@ -69,8 +70,12 @@ class KeycloakClient:
         self.realm = realm
         self._retry = retry or RetryPolicy()
         self._should_stop = should_stop
-        self._session = Session.open(access)
         self._page_size = PAGE_SIZE
+
+    @cached_property
+    def _session(self) -> Session:
+        """Made when it is needed: preparing for TLS costs more than a command that asks the ledger alone."""
+        return Session.open(self.access)
 
     @property
     def requests_made(self) -> int:
@@ -81,6 +86,11 @@ class KeycloakClient:
     def server_time(self) -> datetime | None:
         """Keycloak's clock at the last login; None before, and where tokens do not tell."""
         return self._session.server_time
+
+    @property
+    def present_server_time(self) -> datetime | None:
+        """What Keycloak's clock shows now; None before the first login, and where tokens do not tell."""
+        return self._session.present_server_time
 
     def get(self, path: str, shape: TypeAdapter[T], **params: Param) -> T:
         """Return what Keycloak has at a path below the realm.

@@ -32,6 +32,7 @@ def read_realm(
     answers badly becomes a gap: the snapshot may then show fewer users than there are.
     """
     structure = read_structure(client)
+    server_time = client.present_server_time
     realm, graph = structure.realm, structure.graph
     counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
     holders = _HolderReader(client, structure, progress)
@@ -54,6 +55,7 @@ def read_realm(
         default_role_id=realm.default_role.id if realm.default_role else None,
         default_groups=default_groups,
         attributes=realm.attributes,
+        server_time=server_time,
         gaps=(*holders.gaps, *find_silent_providers(client, structure.providers)),
     )
 

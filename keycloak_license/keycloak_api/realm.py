@@ -3,7 +3,7 @@
 In: a client; out: snapshots and written attributes. Made by `bootstrap`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from keycloak_license.errors import NotThereError
@@ -30,6 +30,10 @@ class KeycloakRealm:
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:
         """See `reader.read_realm`."""
         return read_realm(self.client, applications, self._progress)
+
+    def read_attributes(self) -> Mapping[str, str]:
+        """Return the realm's attributes only."""
+        return self.client.get("", wire.REALM).attributes
 
     def find_user(self, name: str) -> User | None:
         """Return the user of that exact username or id."""

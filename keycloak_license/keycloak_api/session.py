@@ -8,8 +8,9 @@ counted.
 import base64
 import json
 import ssl
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
@@ -57,6 +58,8 @@ class Session(KeycloakOpenIDConnection):
         self.access = access
         self.server_time: datetime | None = None
         """Keycloak's clock at the last login: the token's ``iat``, for it sends no Date header."""
+        self._logged_in = 0.0
+        """When that was, on a clock that nobody can set."""
         self._adapter = CountingAdapter()
         super().__init__(
             server_url=_base(access),
@@ -94,10 +97,18 @@ class Session(KeycloakOpenIDConnection):
         """Every request so far, those for tokens included."""
         return self._adapter.requests_made
 
+    @property
+    def present_server_time(self) -> datetime | None:
+        """What Keycloak's clock shows now; None before the first login, and where tokens do not tell."""
+        if self.server_time is None:
+            return None
+        return self.server_time + timedelta(seconds=time.monotonic() - self._logged_in)
+
     def get_token(self) -> None:
         """Log in; a failed login has its own sentences."""
         try:
             super().get_token()
+            self._logged_in = time.monotonic()
             self.server_time = _issued_at((self.token or {})["access_token"])
         except KeycloakError as error:
             raise explain_login_failure(self.access, error) from error

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam as bind
 from sqlalchemy.dialects import postgresql, sqlite
 
 from keycloak_license.ledger.tables import realms
-from keycloak_license.model.record import SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.record import ClockMark, SeatEvent, StoredLicense, SyncRecord
 from keycloak_license.model.seat import Claim
 
 Row = dict[str, Any]
@@ -56,7 +56,12 @@ def remove(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
 def put_sync(connection: Connection, sync: SyncRecord) -> None:
     """Keep the last sync of a realm."""
     fresh = {field.name: getattr(sync, field.name) for field in fields(sync)}
-    put(connection, realms, [fresh | {"name": fresh.pop("realm"), "warnings": list(sync.warnings)}])
+    clock = fresh.pop("clock")
+    flat = {
+        "name": fresh.pop("realm"),
+        "warnings": list(sync.warnings),
+    } | {f"clock_{field.name}": getattr(clock, field.name) for field in fields(clock)}
+    put(connection, realms, [fresh | flat])
 
 
 def read_sync(connection: Connection, realm: str) -> SyncRecord | None:
@@ -65,4 +70,9 @@ def read_sync(connection: Connection, realm: str) -> SyncRecord | None:
     if found is None:
         return None
     values: Row = {**found}
-    return SyncRecord(realm=values.pop("name"), warnings=tuple(values.pop("warnings")), **values)
+    return SyncRecord(
+        realm=values.pop("name"),
+        warnings=tuple(values.pop("warnings")),
+        clock=ClockMark(*(values.pop(f"clock_{field.name}") for field in fields(ClockMark))),
+        **values,
+    )

@@ -44,6 +44,10 @@ realms = sa.Table(
     sa.Column("synced_at", Instant, nullable=False),
     sa.Column("is_complete", sa.Boolean, nullable=False),
     sa.Column("warnings", sa.JSON, nullable=False),
+    sa.Column("published_id", sa.Text),
+    sa.Column("clock_reached", Instant),
+    sa.Column("clock_leapt_to", Instant),
+    sa.Column("clock_latest", Instant),
 )
 
 claims = sa.Table(

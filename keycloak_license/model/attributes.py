@@ -13,7 +13,12 @@ EXPIRY_NOTICE_DAYS = "license.expiry_notice_days"
 _REALM_KEYS = (
     "installation_id|file|number|type|customer|state|access|reason|issued_on|expires_on|stops_at|scope"
 )
-_OWNED = re.compile(rf"license\.(?:(?:{_REALM_KEYS})|[A-Za-z0-9_-]+\.(?:seats|used|waiting|usage))")
+_OWNED = re.compile(rf"license\.(?:(?:{_REALM_KEYS})|[A-Za-z0-9_-]+\.(?:seats|used|waiting|usage|queue))")
+
+
+def queue_attribute(application: str) -> str:
+    """Return the attribute that keeps the order of those who wait, should the ledger be lost."""
+    return f"license.{application}.queue"
 
 
 def is_owned(name: str) -> bool:

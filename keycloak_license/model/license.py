@@ -42,6 +42,17 @@ class Reason(StrEnum):
     NOT_STARTED = "not_started"
 
 
+class NotInForce(StrEnum):
+    """Why an imported licence is not in force, besides its own dates and activation."""
+
+    REPLACED = "replaced"
+    OVERLAID = "overlaid"
+    """By a temporary one; it is fallen back to."""
+    SUPERSEDED = "superseded"
+    """By one of its kind that started later."""
+    NOT_VERIFIED = "not_verified"
+
+
 GRANTING_REASONS = frozenset({Reason.ACTIVE, Reason.TEMPORARY, Reason.GRACE})
 
 

@@ -5,6 +5,7 @@ Made by `keycloak_api.reader` (or a test), read by `plan`.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class RealmSnapshot:
     default_groups: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
     """All realm attributes as they were at the read."""
+    server_time: datetime | None = None
+    """What Keycloak's clock showed as the read began; None when it does not tell."""
     gaps: tuple[str, ...] = ()
     """One sentence for each thing that could not be read; empty means complete."""
 

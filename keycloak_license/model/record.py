@@ -6,6 +6,7 @@ Made and kept by `ledger`, read by `services`.
 from dataclasses import dataclass
 from datetime import datetime
 
+from keycloak_license.model.license import License
 from keycloak_license.model.seat import Claim
 
 
@@ -21,15 +22,52 @@ class StoredLicense:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownLicense:
+    """A licence of the ledger, with what it says as far as that can be verified at present."""
+
+    stored: StoredLicense
+    license: License | None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseChange:
+    """A licence that comes into the ledger, and those it takes out of force."""
+
+    license: StoredLicense
+    replaced: tuple[StoredLicense, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMark:
+    """How far time has got, as far as it is known; made by `plan.clock`."""
+
+    reached: datetime | None = None
+    """It is at least this late; None before anything is believed."""
+    leapt_to: datetime | None = None
+    """Where a clock began, or a leap of it ended, that is not believed yet: it may have been set wrong."""
+    latest: datetime | None = None
+    """How far it has gone on from there."""
+
+
+@dataclass(frozen=True, slots=True)
 class SyncRecord:
     """That a sync took place, and how far it saw."""
 
     realm: str
     realm_id: str
     installation_id: str
+    """The ledger's own."""
     synced_at: datetime
     is_complete: bool
     warnings: tuple[str, ...] = ()
+    published_id: str | None = None
+    """The installation id that the realm showed, where it was another."""
+    clock: ClockMark = ClockMark()
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether ledger and realm belong to different installations."""
+        return self.published_id is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +91,8 @@ class RealmRecord:
     licenses: tuple[StoredLicense, ...] = ()
     claims: tuple[Claim, ...] = ()
     last_sync: SyncRecord | None = None
+
+    @property
+    def clock(self) -> ClockMark:
+        """How far time has got."""
+        return self.last_sync.clock if self.last_sync else ClockMark()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keycloak_license.model.changes import Change
-from keycloak_license.model.license import Standing
+from keycloak_license.model.license import License, LicenseState, NotInForce, Reason, Standing
+from keycloak_license.model.record import StoredLicense
 from keycloak_license.model.seat import Allocation
 
 
@@ -30,6 +31,23 @@ class ApplicationUsage:
         if self.seats == 0:
             return 100 if self.used else 0
         return (200 * self.used + self.seats) // (2 * self.seats)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedLicense:
+    """One of the licences ever imported."""
+
+    stored: StoredLicense
+    license: License | None
+    """None when its signature does not hold any more."""
+    state: LicenseState
+    """As if it were the only one."""
+    reason: Reason | NotInForce
+    is_in_force: bool = False
+    """Whether this is the one that gives access now."""
+    ends_at: datetime | None = None
+    """The instant at which it ends by itself, at the latest."""
+    explanation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ In: the consumers, the claims of the last sync and the terms; out: an `Allocatio
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from keycloak_license.model.attributes import queue_attribute
 from keycloak_license.model.realm import User
 from keycloak_license.model.seat import Allocation, Claim
 
@@ -54,6 +55,32 @@ def allocate(
         seated=tuple(sorted([*kept, *granted], key=_queue_order)),
         waiting=tuple(queue[free:]),
     )
+
+
+def freeze(application: str, claims: Iterable[Claim], limit: int | None) -> Allocation:
+    """Return the claims as they are: nobody gains, nobody loses."""
+    ordered = sorted(claims, key=_queue_order)
+    return Allocation(
+        application=application,
+        limit=limit,
+        seated=tuple(claim for claim in ordered if claim.is_seated),
+        waiting=tuple(claim for claim in ordered if not claim.is_seated),
+    )
+
+
+def recover_queue(
+    application: str, consumers: Mapping[str, User], attributes: Mapping[str, str], now: datetime
+) -> list[Claim]:
+    """Return the claims of those whom the realm names as waiting, for a ledger that has lost them.
+
+    Instants in a row keep their order, behind everybody else who consumes.
+    """
+    ids = attributes.get(queue_attribute(application), "").split(",")
+    known = [consumers[user_id] for user_id in dict.fromkeys(ids) if user_id in consumers]
+    return [
+        _new_claim(application, user, now + timedelta(microseconds=place))
+        for place, user in enumerate(known, start=1)
+    ]
 
 
 def _new_claim(application: str, user: User, now: datetime) -> Claim:

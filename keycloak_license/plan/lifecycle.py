@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from keycloak_license.model.license import (
+    Activation,
     ImportedLicense,
     License,
     LicenseState,
@@ -30,6 +31,12 @@ class Installation:
     realm_id: str
     zone: ZoneInfo
     """All dates of a licence are days in this zone."""
+    is_disputed: bool = False
+    """Whether ledger and realm name different installations: a realm was cloned or restored."""
+
+    def is_named_by(self, activation: Activation) -> bool:
+        """Whether a licence was activated for this installation."""
+        return activation == Activation(self.installation_id, self.realm_id)
 
 
 def judge(licenses: Iterable[ImportedLicense], installation: Installation, now: datetime) -> Standing:
@@ -37,15 +44,24 @@ def judge(licenses: Iterable[ImportedLicense], installation: Installation, now: 
 
     A running temporary licence overlays a commercial one; when it ends, the commercial one counts
     again. Of several of a kind the one that started last counts, so that a renewal takes over at its
-    start. The end that is told is that of access, whichever licence gives it by then.
+    start, but one that was not activated in time takes nothing over. The end that is told is that of
+    access, whichever licence gives it by then.
     """
     in_force = [each for each in licenses if each.replaced_at is None]
+    now = latest_issue(in_force, installation, now)
     standing = _judge_at(in_force, installation, now)
     if not standing.is_granted:
         return standing
+    if installation.is_disputed:
+        return Standing(LicenseState.NOT_ACTIVATED, Reason.OTHER_INSTALLATION, standing.license)
     turns = sorted({turn for each in in_force for turn in _turns(each.license, installation) if turn > now})
     ends_at = next(turn for turn in turns if not _judge_at(in_force, installation, turn).is_granted)
     return replace(standing, stops_at=ends_at)
+
+
+def latest_issue(in_force: Iterable[ImportedLicense], installation: Installation, now: datetime) -> datetime:
+    """Return `now`, or the newest day of issue where the clock has not got there: it must be wrong."""
+    return max([now, *(day_start(each.license.issued_on, installation.zone) for each in in_force)])
 
 
 def _judge_at(in_force: Sequence[ImportedLicense], installation: Installation, now: datetime) -> Standing:
@@ -54,8 +70,15 @@ def _judge_at(in_force: Sequence[ImportedLicense], installation: Installation, n
         reason = Reason.NOT_STARTED if in_force else Reason.NO_LICENSE
         return Standing(state=LicenseState.NONE, reason=reason)
     started.sort(key=lambda each: (each.license.starts_on, each.imported_at, each.license.issue))
-    standings = [judge_alone(each.license, installation, now) for each in reversed(started)]
-    return min(standings, key=_precedence)
+    newest_first = [judge_alone(each.license, installation, now) for each in reversed(started)]
+    commercial = [each for each in newest_first if not _is_temporary(each)]
+    running = [each for each in newest_first if _is_temporary(each) and each.is_granted]
+    if running:
+        return running[0]
+    taken_over = next((each for each in commercial if _has_taken_over(each, installation)), None)
+    if taken_over is not None and taken_over.is_granted:
+        return taken_over
+    return (commercial or newest_first)[0]
 
 
 def _turns(license_: License, installation: Installation) -> tuple[datetime, ...]:
@@ -79,8 +102,7 @@ def judge_alone(license_: License, installation: Installation, now: datetime) ->
         grace_ends_at = day_start(license_.issued_on + timedelta(days=GRACE_DAYS), installation.zone)
         reason = Reason.GRACE if now < grace_ends_at else Reason.GRACE_OVER
         return Standing(LicenseState.NOT_ACTIVATED, reason, license_, min(grace_ends_at, ends_at))
-    activated_for = (license_.activation.installation_id, license_.activation.realm_id)
-    if activated_for != (installation.installation_id, installation.realm_id):
+    if not installation.is_named_by(license_.activation):
         return Standing(LicenseState.NOT_ACTIVATED, Reason.OTHER_INSTALLATION, license_)
     return Standing(LicenseState.OK, Reason.ACTIVE, license_, ends_at)
 
@@ -90,8 +112,11 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC).astimezone(zone)
 
 
-def _precedence(standing: Standing) -> int:
-    is_temporary = standing.license is not None and standing.license.type is LicenseType.TEMPORARY
-    if is_temporary and standing.is_granted:
-        return 0
-    return 2 if is_temporary else 1
+def _has_taken_over(standing: Standing, installation: Installation) -> bool:
+    """Whether it stands before the older ones: not if it was not activated while there was time."""
+    activation = standing.license.activation if standing.license else None
+    return standing.is_granted or (activation is not None and installation.is_named_by(activation))
+
+
+def _is_temporary(standing: Standing) -> bool:
+    return standing.license is not None and standing.license.type is LicenseType.TEMPORARY

@@ -12,6 +12,7 @@ from datetime import datetime
 from keycloak_license.model.application import Application
 from keycloak_license.model.attributes import LICENSE_FILE
 from keycloak_license.model.changes import (
+    AttributeChange,
     Change,
     SeatAssigned,
     SeatChange,
@@ -24,9 +25,10 @@ from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
 from keycloak_license.model.realm import RealmSnapshot, User
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
 from keycloak_license.model.seat import Allocation, Claim
-from keycloak_license.plan.allocation import Terms, allocate
-from keycloak_license.plan.attributes import plan_attributes
+from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_queue
+from keycloak_license.plan.attributes import plan_attributes, plan_verdict
 from keycloak_license.plan.consumers import find_warnings, resolve_consumers
+from keycloak_license.plan.notices import NoticeDaysError, expiry_notice, notice_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,18 @@ class SyncInputs:
     installation_id: str
     now: datetime
     warnings: tuple[str, ...] = ()
-    """Found before planning, for example a stored licence that no longer verifies."""
+    """Found before planning, for example a stored licence that no longer verifies; found again by who
+    asks later."""
+    read_warnings: tuple[str, ...] = ()
+    """Those that only reading the realm brings out."""
+    notice_days: tuple[int, ...] = ()
+    """How many days before access ends to say so, unless the realm's admins have set others."""
     keeps_file: bool = False
     """Whether the realm's licence file stays although it does not count: it may be the only copy."""
+    is_ledger_new: bool = False
+    """Whether the ledger knows nothing of this realm: it may have been lost."""
+    is_disputed: bool = False
+    """Whether ledger and realm belong to different installations; then nothing but the verdict changes."""
 
 
 def plan_sync(inputs: SyncInputs) -> SyncPlan:
@@ -54,21 +65,46 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
     changes: list[Change] = []
     for application in inputs.applications:
         claims = claims_of[application.id]
-        consumers = resolve_consumers(inputs.snapshot, application, exempt_users(inputs.standing))
-        terms = seat_terms(inputs.standing, application.id, is_complete=inputs.snapshot.is_complete)
-        allocation = allocate(application.id, consumers, claims, terms, inputs.now)
+        allocation = _allocate(inputs, application, claims)
         allocations.append(allocation)
         changes.extend(plan_seats(allocation, claims, inputs))
     read_warnings = tuple(_read_warnings(inputs))
     report = make_report(inputs, allocations, inputs.warnings + read_warnings)
-    kept = frozenset({LICENSE_FILE}) if inputs.keeps_file else frozenset()
-    changes.extend(plan_attributes(report, inputs.snapshot.attributes, kept))
+    changes.extend(_plan_attributes(inputs, report, allocations))
     return SyncPlan(report, tuple(allocations), tuple(changes), read_warnings)
+
+
+def _allocate(inputs: SyncInputs, application: Application, claims: Sequence[Claim]) -> Allocation:
+    terms = seat_terms(inputs.standing, application.id, is_complete=inputs.snapshot.is_complete)
+    if inputs.is_disputed:
+        return freeze(application.id, claims, terms.limit)
+    consumers = resolve_consumers(inputs.snapshot, application, _exempt_here(inputs.standing, claims))
+    if inputs.is_ledger_new:
+        claims = recover_queue(application.id, consumers, inputs.snapshot.attributes, inputs.now)
+    return allocate(application.id, consumers, claims, terms, inputs.now)
+
+
+def _plan_attributes(
+    inputs: SyncInputs, report: RealmReport, allocations: Sequence[Allocation]
+) -> Iterator[AttributeChange]:
+    current = inputs.snapshot.attributes
+    if inputs.is_disputed:
+        return plan_verdict(report, current)
+    kept = frozenset({LICENSE_FILE}) if inputs.keeps_file else frozenset()
+    return plan_attributes(report, current, kept, allocations)
 
 
 def exempt_users(standing: Standing) -> tuple[str, ...]:
     """Return who does not consume; only a signed licence can name others than the seed's two."""
     return standing.license.exempt_users if standing.license else DEFAULT_EXEMPT_USERS
+
+
+def _exempt_here(standing: Standing, claims: Sequence[Claim]) -> tuple[str, ...]:
+    """Return who does not consume an application: without a licence nobody who did before."""
+    if standing.license is not None:
+        return exempt_users(standing)
+    present = {claim.username.lower() for claim in claims}
+    return tuple(name for name in exempt_users(standing) if name.lower() not in present)
 
 
 def seat_terms(standing: Standing, application: str, *, is_complete: bool) -> Terms:
@@ -94,11 +130,16 @@ def plan_seats(allocation: Allocation, claims: Sequence[Claim], inputs: SyncInpu
         if earlier is None:
             yield WaitingStarted(claim, "no_free_seat")
         elif earlier.is_seated:
-            yield SeatDisplaced(claim, "limit_reduced")
+            yield SeatDisplaced(claim, _reason_displaced(claim.application, inputs.standing))
     for claim in allocation.seated:
         earlier = before.get(claim.user_id)
         if earlier is None or not earlier.is_seated:
             yield SeatAssigned(claim, "first_come" if earlier is None else "seat_free")
+
+
+def _reason_displaced(application: str, standing: Standing) -> str:
+    is_licensed = standing.license is not None and application in standing.license.scope
+    return "limit_reduced" if is_licensed else "not_licensed"
 
 
 def _reason_ended(user: User | None, standing: Standing) -> str:
@@ -111,9 +152,21 @@ def _reason_ended(user: User | None, standing: Standing) -> str:
 
 def _read_warnings(inputs: SyncInputs) -> Iterator[str]:
     snapshot = inputs.snapshot
+    yield from inputs.read_warnings
+    yield from _expiry_warnings(inputs)
     yield from (f"Incomplete read, nobody loses a seat: {gap}" for gap in snapshot.gaps)
     if snapshot.is_complete:
         yield from find_warnings(snapshot, inputs.applications)
+
+
+def _expiry_warnings(inputs: SyncInputs) -> Iterator[str]:
+    days = inputs.notice_days
+    try:
+        days = notice_days(inputs.snapshot.attributes, days)
+    except NoticeDaysError as error:
+        yield str(error)
+    if (notice := expiry_notice(inputs.standing, inputs.now, days)) is not None:
+        yield notice
 
 
 def make_report(

@@ -1,29 +1,19 @@
-"""Which licences a new one takes out of force.
+"""What a new licence does to those that are known already.
 
-In: the licences in force, the new one, the realm's time zone and `now`; out: those that end. Called by
-`services.licenses`.
+In: the known licences, the new one, the installation and `now`; out: those that end, or the one that is
+newer. Called by `services.licenses`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from keycloak_license.model.license import License, LicenseType
-from keycloak_license.model.record import StoredLicense
-from keycloak_license.plan.lifecycle import day_start
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """A licence in force, with what it says as far as that can be verified at present."""
-
-    stored: StoredLicense
-    license: License | None
+from keycloak_license.model.record import KnownLicense, StoredLicense
+from keycloak_license.plan.lifecycle import Installation, day_start
 
 
 def find_replaced(
-    in_force: Sequence[InForce], new: License, zone: ZoneInfo, now: datetime
+    in_force: Sequence[KnownLicense], new: License, installation: Installation, now: datetime
 ) -> tuple[StoredLicense, ...]:
     """Return which licences a new one takes out of force.
 
@@ -31,11 +21,13 @@ def find_replaced(
     temporary one leaves a commercial one in place, to fall back to; and what cannot be verified at present
     may be one.
     """
+    days = [new.issued_on, *(each.license.issued_on for each in in_force if each.license)]
+    now = max(now, *(day_start(day, installation.zone) for day in days))
 
     def has_started(license_: License) -> bool:
-        return now >= day_start(license_.starts_on, zone)
+        return now >= day_start(license_.starts_on, installation.zone)
 
-    def is_replaced(each: InForce) -> bool:
+    def is_replaced(each: KnownLicense) -> bool:
         waits = each.license is not None and not has_started(each.license)
         if waits or not has_started(new):
             return waits and each.stored.number == new.number
@@ -43,3 +35,23 @@ def find_replaced(
         return not (new.type is LicenseType.TEMPORARY and may_be_commercial)
 
     return tuple(each.stored for each in in_force if is_replaced(each))
+
+
+def find_newer(
+    known: Iterable[KnownLicense], new: License, installation: Installation
+) -> StoredLicense | None:
+    """Return a file of the same licence that came after this one.
+
+    It has a higher issue, or it is this issue, activated for this installation: going back to the file
+    without activation would end access with the grace period.
+    """
+
+    def is_newer(each: KnownLicense) -> bool:
+        if each.stored.issue != new.issue:
+            return each.stored.issue > new.issue
+        activation = each.license.activation if each.license else None
+        return new.activation is None and activation is not None and installation.is_named_by(activation)
+
+    same_number = [each for each in known if each.stored.number == new.number]
+    newer = [each.stored for each in same_number if is_newer(each)]
+    return max(newer, key=lambda stored: stored.issue, default=None)

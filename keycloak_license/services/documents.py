@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
-from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncReport
+from keycloak_license.model.report import ApplicationUsage, ListedLicense, RealmReport, SyncReport
 from keycloak_license.services.licenses import LicenseImport
 from keycloak_license.services.overview import Explanation, Member, UserExplanation
 
@@ -46,6 +46,30 @@ def import_document(result: LicenseImport) -> Document:
         "license": _license_document(result.plan.report),
         "already_imported": result.is_known,
         "warnings": list(result.plan.report.warnings),
+    }
+
+
+def licenses_document(licenses: Sequence[ListedLicense]) -> Document:
+    """Return the document of `licenses`, in the order of their import."""
+    return {"licenses": [_listed_document(each) for each in licenses]}
+
+
+def _listed_document(listed: ListedLicense) -> Document:
+    stored, license_ = listed.stored, listed.license
+    return {
+        "number": stored.number,
+        "issue": stored.issue,
+        "type": license_.type.value if license_ else None,
+        "state": listed.state.value,
+        "in_force": listed.is_in_force,
+        "imported_at": _instant(stored.imported_at),
+        "reason": listed.reason.value,
+        "explanation": listed.explanation,
+        "replaced_at": _instant(stored.replaced_at),
+        "issued_on": license_.issued_on.isoformat() if license_ else None,
+        "starts_on": license_.starts_on.isoformat() if license_ else None,
+        "expires_on": license_.expires_on.isoformat() if license_ else None,
+        "ends_at": _instant(listed.ends_at),
     }
 
 

@@ -1,4 +1,4 @@
-"""Importing a licence.
+"""Importing a licence, and listing those that were.
 
 In: the bytes of a file; out: what the realm is like before and after. Called by `cli.licenses`. A file
 that is refused changes nothing; a genuine one is never refused for usage, its effects are shown first.
@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from keycloak_license.errors import LicenseRefusedError
-from keycloak_license.model.license import License
-from keycloak_license.model.record import StoredLicense
+from keycloak_license.model.license import License, LicenseType
+from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense
 from keycloak_license.model.report import RealmReport, SyncPlan
-from keycloak_license.plan.replacement import InForce, find_replaced
+from keycloak_license.plan.replacement import find_newer, find_replaced
 from keycloak_license.services.reconcile import (
-    LicenseChange,
     ManagedRealm,
     Observation,
     apply,
     make_plan,
     observe,
 )
+from keycloak_license.services.recovery import read_license
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +37,30 @@ class LicenseImport:
     """Why a licence file that only the realm has does not count; importing would write over it."""
 
     @property
-    def asks(self) -> tuple[object, ...]:
+    def asks(self) -> tuple[str, ...]:
         """What has to be confirmed; empty when nothing is lost by the import."""
-        return (*self.replaced, *([self.doubt] if self.doubt and not self.is_known else []))
+        return (*(each.file for each in self.replaced), *([self.doubt] if self.doubt else []))
 
 
 Confirm = Callable[[LicenseImport], bool]
 """Asked before another licence is taken out of force."""
+Clock = Callable[[], datetime]
+"""What the clock here shows: asked again after a question that may have stood for hours."""
 
 
-def preview_import(managed: ManagedRealm, file: bytes, now: datetime) -> LicenseImport:
+def preview_import(managed: ManagedRealm, file: bytes, clock: Clock) -> LicenseImport:
     """Return what importing a file would do; nothing is written."""
-    return _prepare(managed, managed.verifier.verify(file), now)[1]
+    return _prepare(managed, managed.verifier.verify(file), clock())[1]
 
 
-def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, now: datetime) -> LicenseImport:
+def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, clock: Clock) -> LicenseImport:
     """Import a file and sync.
 
     Raises `LicenseRefusedError` when the file is not genuine, does not fit this installation, is older
     than what is known of the same number, or replacing was not confirmed.
     """
     license_ = managed.verifier.verify(file)
-    seen, result = _prepare(managed, license_, now)
+    seen, result = _prepare(managed, license_, clock())
     while result.asks:
         if not confirm(result):
             raise LicenseRefusedError(
@@ -67,35 +69,33 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, now: da
             )
         # Others went on working while the question was open.
         confirmed = result.asks
-        seen, result = _prepare(managed, license_, now)
+        seen, result = _prepare(managed, license_, clock())
         if result.asks == confirmed:
             break
     if not result.is_known:
-        apply(managed, seen, result.plan, now, LicenseChange(_stored(license_, now), result.replaced))
+        apply(managed, seen, result.plan, LicenseChange(_stored(license_, seen.now), result.replaced))
     return result
 
 
 def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[Observation, LicenseImport]:
     _refuse_unknown_applications(managed, license_)
     seen = observe(managed, now)
-    _refuse_older_issue(managed, seen.licenses, license_)
-    in_force = [each for each in seen.licenses if each.replaced_at is None]
-    present = make_plan(managed, seen, in_force, now)
-    if any(each.file == license_.file for each in in_force):
+    if seen.dispute:
+        raise LicenseRefusedError(seen.dispute)
+    known = [KnownLicense(each, read_license(managed.verifier, each)) for each in seen.licenses]
+    in_force = [each for each in known if each.stored.replaced_at is None]
+    present = make_plan(managed, seen, seen.licenses)
+    if any(each.stored.file == license_.file for each in in_force):
         unchanged = replace(present, changes=())
         return seen, LicenseImport(license_, (), present.report, unchanged, is_known=True)
-    readable = [InForce(each, _read(managed, each)) for each in in_force]
-    replaced = find_replaced(readable, license_, managed.zone, now)
-    remaining = [each for each in in_force if each not in replaced]
-    plan = make_plan(managed, seen, [*remaining, _stored(license_, now)], now)
-    return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False, doubt=seen.doubt)
-
-
-def _read(managed: ManagedRealm, stored: StoredLicense) -> License | None:
-    try:
-        return managed.verifier.verify(stored.file.encode())
-    except LicenseRefusedError:
-        return None
+    _refuse_older(managed, seen, known, license_)
+    managed.verifier.accept(license_.file.encode())
+    replaced = find_replaced(in_force, license_, seen.installation, seen.now)
+    remaining = [each.stored for each in in_force if each.stored not in replaced]
+    plan = make_plan(managed, seen, [*remaining, _stored(license_, seen.now)], is_import=True)
+    _refuse_foreign(license_, seen, present.report)
+    doubt = None if seen.published == license_.file else seen.known.doubt
+    return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False, doubt=doubt)
 
 
 def _refuse_unknown_applications(managed: ManagedRealm, license_: License) -> None:
@@ -107,17 +107,38 @@ def _refuse_unknown_applications(managed: ManagedRealm, license_: License) -> No
         )
 
 
-def _refuse_older_issue(managed: ManagedRealm, known: Sequence[StoredLicense], license_: License) -> None:
-    newest = max((each.issue for each in known if each.number == license_.number), default=0)
-    if license_.issue < newest:
+def _refuse_older(
+    managed: ManagedRealm, seen: Observation, known: Sequence[KnownLicense], license_: License
+) -> None:
+    newer = find_newer(known, license_, seen.installation)
+    if newer is None:
+        return
+    if newer.issue > license_.issue:
         raise LicenseRefusedError(
-            f"Issue {license_.issue} of licence {license_.number} is older than issue {newest}, which realm "
-            f"{managed.name} already has: import the newest file you were sent"
+            f"Issue {license_.issue} of licence {license_.number} is older than issue {newer.issue}, which "
+            f"realm {managed.name} already has: import the newest file you were sent"
+        )
+    raise LicenseRefusedError(
+        f"This file of licence {license_.number}, issue {license_.issue}, is not activated, and realm "
+        f"{managed.name} already has the activated one: keep that"
+    )
+
+
+def _refuse_foreign(license_: License, seen: Observation, before: RealmReport) -> None:
+    """Refuse to end access, now or later, by a file that was activated for somebody else."""
+    activation, here = license_.activation, seen.installation
+    if license_.type is LicenseType.TEMPORARY or activation is None or here.is_named_by(activation):
+        return
+    if before.standing.is_granted:
+        raise LicenseRefusedError(
+            f"Licence {license_.number} is activated for installation {activation.installation_id}, realm id "
+            f"{activation.realm_id}, and this is installation {here.installation_id}, realm id "
+            f"{here.realm_id}: ask the vendor for one made from your own activation key"
         )
 
 
 def _what_it_replaces(result: LicenseImport) -> str:
-    unread = ["a file that cannot be verified"] if result.doubt else []
+    unread = ["a licence that only the realm has"] if result.doubt else []
     return _names([*(each.number for each in result.replaced), *unread])
 
 

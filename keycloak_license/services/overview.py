@@ -5,20 +5,30 @@ In: a `ManagedRealm` and `now`; out: reports and lists for people. Called by `cl
 and show what a sync at this moment would find.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from keycloak_license.errors import ConfigurationError
+from keycloak_license.errors import ConfigurationError, UnavailableError
 from keycloak_license.model.application import Application
 from keycloak_license.model.license import Standing
 from keycloak_license.model.realm import User
-from keycloak_license.model.report import RealmReport
+from keycloak_license.model.record import KnownLicense, RealmRecord, SyncRecord
+from keycloak_license.model.report import ListedLicense, RealmReport
 from keycloak_license.model.seat import Allocation, Claim
+from keycloak_license.plan.clock import read_clock
 from keycloak_license.plan.consumers import Path, paths_by_user
+from keycloak_license.plan.in_force import list_licenses
 from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import count_usage, exempt_users, seat_terms
-from keycloak_license.services.reconcile import ManagedRealm, make_plan, observe, verify_licenses
+from keycloak_license.services.installation import explain_dispute
+from keycloak_license.services.reconcile import (
+    ManagedRealm,
+    make_plan,
+    observe,
+    verify_licenses,
+)
+from keycloak_license.services.recovery import read_license
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +70,17 @@ class UserExplanation:
 def read_status(managed: ManagedRealm, now: datetime) -> RealmReport:
     """Return licence and usage as of the last sync, judged now."""
     record = managed.ledger.load(managed.name)
-    genuine, warnings = verify_licenses(managed.verifier, record.licenses)
-    warnings = managed.warnings + warnings
     last = record.last_sync
-    installation = Installation(record.installation_id or "", last.realm_id if last else "", managed.zone)
-    standing = judge(genuine, installation, now)
+    clock = read_clock(now, None, record.clock)
+    genuine, warnings = verify_licenses(managed.verifier, record.licenses)
+    warnings += (*([clock.doubt] if clock.doubt else []), *_sync_warnings(managed.name, last))
+    installation = installation_of(managed, record)
+    standing = judge(genuine, installation, clock.now)
     usages = []
     for application in managed.applications:
         claims = [claim for claim in record.claims if claim.application == application.id]
         limit = seat_terms(standing, application.id, is_complete=True).limit
         usages.append(count_usage(application, limit, claims))
-    if last is None:
-        warnings += (f"Realm {managed.name} was never synced: run keycloak-license sync",)
-    else:
-        warnings += tuple(each for each in last.warnings if each not in warnings)
     return RealmReport(
         realm=managed.name,
         installation_id=record.installation_id,
@@ -81,8 +88,47 @@ def read_status(managed: ManagedRealm, now: datetime) -> RealmReport:
         applications=tuple(usages),
         synced_at=last.synced_at if last else None,
         is_complete=last.is_complete if last else False,
-        warnings=warnings,
+        # A dictionary keeps the order and drops what is said twice.
+        warnings=tuple(dict.fromkeys((*managed.warnings, *warnings))),
     )
+
+
+def list_all_licenses(managed: ManagedRealm, now: datetime) -> tuple[ListedLicense, ...]:
+    """Return every licence ever imported, with the reason why each is or is not in force."""
+    record = managed.ledger.load(managed.name)
+    known = [KnownLicense(each, read_license(managed.verifier, each)) for each in record.licenses]
+    clock = read_clock(now, None, record.clock)
+    return list_licenses(known, installation_of(managed, record), clock.now)
+
+
+def check_time(managed: ManagedRealm, now: datetime) -> str:
+    """Return how far time had got; `UnavailableError` when the clock contradicts it."""
+    clock = read_clock(now, None, managed.ledger.load(managed.name).clock)
+    if clock.doubt:
+        raise UnavailableError(clock.doubt)
+    return (
+        f"judged as of {clock.now.isoformat(sep=' ', timespec='seconds')}, never earlier than the last sync"
+    )
+
+
+def installation_of(managed: ManagedRealm, record: RealmRecord) -> Installation:
+    """Return the installation as the last sync found it."""
+    last = record.last_sync
+    return Installation(
+        record.installation_id or "",
+        last.realm_id if last else "",
+        managed.zone,
+        is_disputed=last.is_disputed if last else False,
+    )
+
+
+def _sync_warnings(realm: str, last: SyncRecord | None) -> Iterator[str]:
+    if last is None:
+        yield f"Realm {realm} was never synced: run keycloak-license sync"
+        return
+    yield from last.warnings
+    if dispute := explain_dispute(realm, last.installation_id, last.published_id):
+        yield dispute
 
 
 def list_members(
@@ -91,7 +137,7 @@ def list_members(
     """Return an application's allocation and its members: the seated, then the waiting in order."""
     application = find_application(managed.applications, application_id)
     seen = observe(managed, now)
-    plan = make_plan(managed, seen, seen.licenses, now)
+    plan = make_plan(managed, seen, seen.licenses)
     allocation = next(each for each in plan.allocations if each.application == application.id)
     return allocation, _members(allocation, paths_by_user(seen.snapshot, application))
 
@@ -104,7 +150,7 @@ def explain_user(managed: ManagedRealm, name: str, now: datetime) -> UserExplana
             f"Realm {managed.name} has no user {name!r}: give the exact username or the user's id"
         )
     seen = observe(managed, now)
-    plan = make_plan(managed, seen, seen.licenses, now)
+    plan = make_plan(managed, seen, seen.licenses)
     explanations = []
     for application, allocation in zip(managed.applications, plan.allocations, strict=True):
         paths = paths_by_user(seen.snapshot, application)

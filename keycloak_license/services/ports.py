@@ -3,7 +3,7 @@
 Satisfied by shape: `keycloak_api.realm` and `ledger.store` in earnest, `tests/fakes.py` in tests.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from keycloak_license.model.application import Application
@@ -18,6 +18,9 @@ class Realm(Protocol):
 
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:
         """Read who holds the applications' roles; what could not be read is in `gaps`."""
+
+    def read_attributes(self) -> Mapping[str, str]:
+        """Read the realm's attributes only."""
 
     def find_user(self, name: str) -> User | None:
         """Return the user of that exact username or id, None when there is none."""
@@ -52,3 +55,6 @@ class LicenseVerifier(Protocol):
 
     def verify(self, file: bytes) -> License:
         """Return the content, or raise `LicenseRefusedError` saying what is wrong with the file."""
+
+    def accept(self, file: bytes) -> License:
+        """Do the same for a file that is new here: a key that was retired does not count for it."""

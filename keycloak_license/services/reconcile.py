@@ -16,11 +16,14 @@ from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE
 from keycloak_license.model.changes import AttributeChange, AttributeRemoved, AttributeSet, SeatChange
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import RealmSnapshot
-from keycloak_license.model.record import RealmRecord, StoredLicense, SyncRecord
+from keycloak_license.model.record import LicenseChange, RealmRecord, StoredLicense, SyncRecord
 from keycloak_license.model.report import SyncPlan, SyncReport
+from keycloak_license.plan.clock import ClockReading, read_clock
 from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import SyncInputs, plan_sync
+from keycloak_license.services.installation import adopt_id, explain_dispute
 from keycloak_license.services.ports import Ledger, LicenseVerifier, Realm
+from keycloak_license.services.recovery import KnownLicenses, recover_license
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class ManagedRealm:
     keycloak: Realm
     ledger: Ledger
     verifier: LicenseVerifier
+    notice_days: tuple[int, ...] = ()
+    """How many days before access ends to say so, unless the realm's admins have set others."""
     warnings: tuple[str, ...] = ()
     """What is known to be wrong with its configuration; part of every report."""
 
@@ -43,30 +48,38 @@ class Observation:
 
     snapshot: RealmSnapshot
     record: RealmRecord
-    installation_id: str
-    licenses: tuple[StoredLicense, ...]
-    doubt: str | None = None
-    """Why the licence file that only the realm has does not count."""
+    clock: ClockReading
+    installation: Installation
+    known: KnownLicenses
+    published: str | None = None
+    """The licence file that the realm shows."""
+    dispute: str | None = None
+    """Why it is not certain that this ledger belongs to this realm."""
 
+    @property
+    def licenses(self) -> tuple[StoredLicense, ...]:
+        """Every licence known, in force or not."""
+        return self.known.licenses
 
-@dataclass(frozen=True, slots=True)
-class LicenseChange:
-    """A licence that comes into the ledger, and those it takes out of force."""
-
-    license: StoredLicense
-    replaced: tuple[StoredLicense, ...] = ()
+    @property
+    def now(self) -> datetime:
+        """The time of this run."""
+        return self.clock.now
 
 
 def run_once(managed: ManagedRealm, *, now: datetime, dry_run: bool = False) -> SyncReport:
-    """Bring seats and attributes in line with the realm, or only tell what that would change."""
+    """Bring seats and attributes in line with the realm, or only tell what that would change.
+
+    `now` is what the clock here shows; see `plan.clock` for what is made of it.
+    """
     seen = observe(managed, now)
-    plan = make_plan(managed, seen, seen.licenses, now)
+    plan = make_plan(managed, seen, seen.licenses)
     report = plan.report
     if dry_run:
         last = seen.record.last_sync
         report = replace(report, synced_at=last.synced_at if last else None)
     else:
-        apply(managed, seen, plan, now)
+        apply(managed, seen, plan)
     return SyncReport(realm=report, changes=plan.changes, is_dry_run=dry_run)
 
 
@@ -78,44 +91,48 @@ def observe(managed: ManagedRealm, now: datetime) -> Observation:
     """
     snapshot = managed.keycloak.read(managed.applications)
     record = managed.ledger.load(managed.name)
-    published = snapshot.attributes.get(LICENSE_FILE)
-    licenses, doubt = record.licenses, None
-    if not licenses and published:
-        licenses, doubt = recover_license(managed.verifier, published, now)
-    return Observation(
-        snapshot=snapshot,
-        record=record,
-        installation_id=record.installation_id or snapshot.attributes.get(INSTALLATION_ID) or str(uuid4()),
-        licenses=licenses,
-        doubt=doubt,
-    )
+    clock = read_clock(now, snapshot.server_time, record.clock)
+    published_id = snapshot.attributes.get(INSTALLATION_ID)
+    if record.installation_id is None:
+        published_id = adopt_id(published_id)
+    own_id = record.installation_id or published_id or str(uuid4())
+    dispute = explain_dispute(managed.name, own_id, published_id)
+    installation = Installation(own_id, snapshot.realm_id, managed.zone, is_disputed=dispute is not None)
+    published = None if dispute else snapshot.attributes.get(LICENSE_FILE)
+    known = recover_license(managed.verifier, record.licenses, published, installation, clock.now)
+    return Observation(snapshot, record, clock, installation, known, published, dispute)
 
 
 def make_plan(
-    managed: ManagedRealm, seen: Observation, licenses: Sequence[StoredLicense], now: datetime
+    managed: ManagedRealm, seen: Observation, licenses: Sequence[StoredLicense], *, is_import: bool = False
 ) -> SyncPlan:
-    """Plan a sync as if these were the imported licences."""
+    """Plan a sync as if these were the imported licences; an import writes over what is doubted."""
+    doubt = None if is_import else seen.known.doubt
     genuine, warnings = verify_licenses(managed.verifier, licenses)
-    installation = Installation(seen.installation_id, seen.snapshot.realm_id, managed.zone)
+    warnings = managed.warnings + warnings + _said(seen.dispute, seen.clock.doubt)
     inputs = SyncInputs(
         snapshot=seen.snapshot,
         applications=managed.applications,
         claims=seen.record.claims,
-        standing=judge(genuine, installation, now),
-        installation_id=seen.installation_id,
-        now=now,
-        warnings=managed.warnings + warnings + ((seen.doubt,) if seen.doubt else ()),
-        keeps_file=seen.doubt is not None,
+        standing=judge(genuine, seen.installation, seen.now),
+        installation_id=seen.installation.installation_id,
+        now=seen.now,
+        warnings=warnings,
+        read_warnings=_said(doubt, seen.clock.comparison),
+        notice_days=managed.notice_days,
+        keeps_file=doubt is not None,
+        is_ledger_new=seen.record.last_sync is None,
+        is_disputed=seen.dispute is not None,
     )
     return plan_sync(inputs)
 
 
+def _said(*sentences: str | None) -> tuple[str, ...]:
+    return tuple(sentence for sentence in sentences if sentence)
+
+
 def apply(
-    managed: ManagedRealm,
-    seen: Observation,
-    plan: SyncPlan,
-    now: datetime,
-    imported: LicenseChange | None = None,
+    managed: ManagedRealm, seen: Observation, plan: SyncPlan, imported: LicenseChange | None = None
 ) -> None:
     """Carry a plan out: the ledger first, durable, then Keycloak, so that a crash loses nothing.
 
@@ -127,23 +144,23 @@ def apply(
     ]
     if attributes:
         managed.keycloak.ensure_writable()
-    for license_ in seen.licenses:
-        if license_ not in seen.record.licenses:
-            managed.ledger.add_license(managed.name, license_)
-    if imported is not None:
-        managed.ledger.add_license(managed.name, imported.license, imported.replaced)
-    managed.ledger.record_sync(_sync_record(managed, seen, plan, now), seats)
+    for change in (seen.known.recovered, imported):
+        if change is not None:
+            managed.ledger.add_license(managed.name, change.license, change.replaced)
+    managed.ledger.record_sync(_sync_record(managed, seen, plan), seats)
     managed.keycloak.write_attributes(attributes)
 
 
-def _sync_record(managed: ManagedRealm, seen: Observation, plan: SyncPlan, now: datetime) -> SyncRecord:
+def _sync_record(managed: ManagedRealm, seen: Observation, plan: SyncPlan) -> SyncRecord:
     return SyncRecord(
         realm=managed.name,
         realm_id=seen.snapshot.realm_id,
-        installation_id=seen.installation_id,
-        synced_at=now,
+        installation_id=seen.installation.installation_id,
+        synced_at=seen.now,
         is_complete=plan.report.is_complete,
         warnings=plan.read_warnings,
+        published_id=seen.snapshot.attributes.get(INSTALLATION_ID) if seen.dispute else None,
+        clock=seen.clock.mark,
     )
 
 
@@ -163,14 +180,3 @@ def verify_licenses(
         else:
             genuine.append(ImportedLicense(license_, each.imported_at))
     return tuple(genuine), tuple(warnings)
-
-
-def recover_license(
-    verifier: LicenseVerifier, file: str, now: datetime
-) -> tuple[tuple[StoredLicense, ...], str | None]:
-    """Return the licence published in the realm, for a ledger that has lost it, or why it does not count."""
-    try:
-        license_ = verifier.verify(file.encode())
-    except LicenseRefusedError as error:
-        return (), f"The licence file in the realm's attributes does not count: {error}"
-    return (StoredLicense(license_.number, license_.issue, file, imported_at=now),), None

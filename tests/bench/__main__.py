@@ -137,7 +137,7 @@ def licensed_realm(url: str, admin: Admin, users: int) -> Iterator[tuple[Managed
             ledger=open_ledger(settings.database.get_secret_value()),
             verifier=TrustedFolder(settings.trusted_keys),
         )
-        import_license(managed, issue_license(place), lambda _: True, datetime.now(UTC))
+        import_license(managed, issue_license(place), lambda _: True, lambda: datetime.now(UTC))
         yield managed, lambda: client.requests_made
 
 

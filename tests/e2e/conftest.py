@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.cli import Site, license_attributes, make_site, written
 from tests.e2e.crew import APPLICATIONS, CREW, Crew
+from tests.e2e.desk import Desk
 from tests.real.keycloak import AdminApi, RealRealm, temporary_realm
 
 
@@ -62,3 +63,9 @@ def site(quiet_realm: RealRealm, tmp_path: Path) -> Iterator[Site]:
     before = written(made)
     yield made
     assert written(made) == before
+
+
+@pytest.fixture
+def desk(crew: Crew) -> Desk:
+    """A vendor whom the crew's site trusts."""
+    return Desk(crew.site.folder / "vendor").open_for(crew.site)

@@ -198,6 +198,9 @@ def test_the_realm_has_exactly_the_attributes_of_the_contract(example: Site) -> 
             }.items()
             for what, value in zip(("seats", "used", "waiting", "usage"), values, strict=True)
         },
+        "license.QM.queue": ",".join(
+            example.realm.user_id(name) for name, _, _ in example.members("QM", "--waiting")
+        ),
         **{name: value for name, value in FOREIGN.items() if name.startswith("license.")},
     }
     # Some databases keep an empty value as none at all.
@@ -220,7 +223,10 @@ def test_status_is_the_document_of_the_contract_and_tells_what_the_attributes_te
     ]
     assert document["realm"] == example.realm.name
     assert document["installation_id"] == attributes["license.installation_id"]
-    assert (document["complete"], document["held"], document["warnings"]) == (True, [], [])
+    assert (document["complete"], document["held"]) == (True, [])
+    # In a month, and the realm's admins asked to be told 45 days before.
+    [warning] = document["warnings"]
+    assert warning.startswith(f"Access ends at {day(31)} 00:00:00+00:00")
     assert datetime.fromisoformat(document["synced_at"]).utcoffset() is not None
     license_ = {
         key: document["license"][key]

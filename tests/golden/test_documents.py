@@ -9,15 +9,18 @@ from datetime import UTC, date, datetime
 import pytest
 
 from keycloak_license.model.application import Application
+from keycloak_license.model.license import Activation, License
+from keycloak_license.model.record import StoredLicense
 from keycloak_license.services.documents import (
     explanation_document,
     import_document,
+    licenses_document,
     members_document,
     status_document,
     sync_document,
 )
 from keycloak_license.services.licenses import preview_import
-from keycloak_license.services.overview import explain_user, list_members, read_status
+from keycloak_license.services.overview import explain_user, list_all_licenses, list_members, read_status
 from tests.golden.conftest import Golden
 from tests.unit.services.world import QM, World
 
@@ -87,4 +90,25 @@ def test_explain(world: World, golden: Golden, name: str) -> None:
 
 def test_import(world: World, golden: Golden) -> None:
     smaller = world.sign(number="2026-0043", scope={"WFM": 1, "AN": 0}, expires_on=date(2027, 2, 28))
-    golden("import", import_document(preview_import(world.managed, smaller.file.encode(), TUESDAY)))
+    golden("import", import_document(preview_import(world.managed, smaller.file.encode(), lambda: TUESDAY)))
+
+
+def test_licenses(world: World, golden: Golden) -> None:
+    """One for each reason there is; the realm's own one was replaced by the first of them."""
+    there = world.ledger.load("acme").licenses
+
+    def add(license_: License, *replaced: StoredLicense) -> License:
+        stored = StoredLicense(license_.number, license_.issue, license_.file, imported_at=TUESDAY)
+        world.ledger.add_license("acme", stored, replaced)
+        return license_
+
+    add(world.sign_commercial(number="C-expired", expires_on=date(2026, 2, 28)), *there)
+    add(world.sign_commercial(number="C-grace-over", activation=None))
+    add(world.sign_commercial(number="C-elsewhere", activation=Activation("another", "realm-acme")))
+    add(world.sign_commercial(number="C-before", issue=3))
+    add(world.sign_commercial(number="C-under", starts_on=date(2026, 2, 1)))
+    add(world.sign_commercial(number="C-later", starts_on=date(2026, 7, 1), expires_on=date(2027, 6, 30)))
+    world.verifier.distrust(add(world.sign(number="C-unread")))
+    add(world.sign(number="T-in-force", expires_on=date(2026, 3, 31)))
+
+    golden("licenses", licenses_document(list_all_licenses(world.managed, WEDNESDAY)))

@@ -97,9 +97,10 @@ attributes = st.dictionaries(
         [
             "license.WFM.used", "license.OLD.seats", "license.OLD.usage", "license.state", "license.file",
             "license.number", "license.expiry_notice_days", "license.note", "cibaInterval", "frontendUrl",
+            "license.OLD.queue", "license.WFM.queue",
         ]
     ),
-    st.sampled_from(["", "0", "1", "OK", "elsewhere"]),
+    st.sampled_from(["", "0", "1", "OK", "elsewhere", "45, 7"]),
 )  # fmt: skip
 
 
@@ -229,6 +230,7 @@ def sync_inputs(draw: st.DrawFn) -> SyncInputs:
         standing=draw(standings()),
         installation_id=INSTALLATION_ID,
         now=NOON,
+        notice_days=draw(st.sampled_from([(), (14,), (60, 30)])),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 
@@ -18,7 +19,7 @@ from keycloak_license.model.changes import (
     WaitingEnded,
     WaitingStarted,
 )
-from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.record import ClockMark, RealmRecord, SeatEvent, StoredLicense, SyncRecord
 from keycloak_license.model.seat import Claim
 
 # PostgreSQL keeps no NUL, and no database half of a character; Keycloak sends neither.
@@ -48,6 +49,8 @@ syncs = st.builds(
     synced_at=instants,
     is_complete=st.booleans(),
     warnings=st.lists(words, max_size=3).map(tuple),
+    published_id=words | st.none(),
+    clock=st.builds(ClockMark, *[instants | st.none()] * 3),
 )
 steps = st.tuples(syncs, st.lists(changes, max_size=8))
 licenses = st.builds(
@@ -80,9 +83,7 @@ def test_a_ledger_remembers_like_a_dict(
     last: dict[str, SyncRecord] = {}
     for drawn, changed in history:
         realm = f"{example} {drawn.realm}"
-        done = SyncRecord(
-            realm, drawn.realm_id, drawn.installation_id, drawn.synced_at, drawn.is_complete, drawn.warnings
-        )
+        done = replace(drawn, realm=realm)
         ledger.record_sync(done, changed)
 
         last[realm] = done

@@ -1,7 +1,8 @@
 """A licence's days are whole days where the realm is, and access ends once.
 
 The oracle is the calendar of the zone: which day an instant belongs to. It knows nothing of how
-`plan.lifecycle` finds the instant at which a day begins.
+`plan.lifecycle` finds the instant at which a day begins. A day before the newest issue of the licences in
+force is taken to be the day of that: the clock must be wrong.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keycloak_license.model.license import (
+    Activation,
     ImportedLicense,
     License,
     LicenseState,
@@ -22,7 +24,7 @@ from keycloak_license.model.license import (
     Standing,
 )
 from keycloak_license.plan.lifecycle import Installation, day_start, judge
-from tests.property.strategies import INSTALLATION_ID, REALM_ID, imported, licenses
+from tests.property.strategies import INSTALLATION_ID, REALM_ID, days, imported, licenses
 
 TICK = timedelta(microseconds=1)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -174,6 +176,20 @@ def test_the_first_instant_of_a_day(zone: str, day: date, instant: str) -> None:
     assert day_start(day, ZoneInfo(zone)).isoformat() == instant
 
 
+def day_of(zone: ZoneInfo, now: datetime, in_force: Sequence[License]) -> date:
+    return max([today(zone, now), *(each.issued_on for each in in_force)])
+
+
+def is_ours(license_: License) -> bool:
+    return license_.activation == Activation(INSTALLATION_ID, REALM_ID)
+
+
+def gives_access(license_: License, day: date) -> bool:
+    """Whether a commercial licence that has started does, on its own."""
+    is_in_grace = license_.activation is None and day < license_.issued_on + timedelta(days=30)
+    return day <= license_.expires_on and (is_ours(license_) or is_in_grace)
+
+
 many = st.lists(imported(), min_size=1, max_size=5)
 hours = st.integers(-24 * 90, 24 * 170).map(
     lambda number: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=number)
@@ -197,24 +213,85 @@ def test_access_that_ended_never_comes_back_without_a_new_licence(
 def test_a_running_temporary_licence_counts_before_all_others(
     found: list[ImportedLicense], zone: ZoneInfo, now: datetime
 ) -> None:
-    day = today(zone, now)
-    in_force = [each.license for each in found if each.replaced_at is None]
-    running = [
-        each
-        for each in in_force
-        if each.type is LicenseType.TEMPORARY and each.starts_on <= day <= each.expires_on
-    ]
-    started = [each for each in in_force if each.type is LicenseType.COMMERCIAL and each.starts_on <= day]
+    in_force = [each for each in found if each.replaced_at is None]
+    day = day_of(zone, now, [each.license for each in in_force])
+    started = [each.license for each in in_force if each.license.starts_on <= day]
+    running = [each for each in started if each.type is LicenseType.TEMPORARY and day <= each.expires_on]
     standing = judge(found, Installation(INSTALLATION_ID, REALM_ID, zone), now)
 
     if running:
         assert standing.license in running
         assert standing.reason is Reason.TEMPORARY
         assert standing.license.starts_on == max(each.starts_on for each in running)
-    elif started:
-        # It has ended, or there was none: back to the commercial one, and to the newest of those.
-        assert standing.license in started
-        assert standing.license.starts_on == max(each.starts_on for each in started)
+    elif any(each.type is LicenseType.COMMERCIAL for each in started):
+        # It has ended, or there was none: back to a commercial one.
+        assert standing.license is not None
+        assert standing.license.type is LicenseType.COMMERCIAL
+
+
+@st.composite
+def renewals(draw: st.DrawFn) -> list[ImportedLicense]:
+    """Commercial licences that begin on different days, some of them never activated, or elsewhere."""
+    starts = draw(st.lists(days, min_size=1, max_size=4, unique=True))
+    ours = Activation(INSTALLATION_ID, REALM_ID)
+    return [
+        ImportedLicense(
+            replace(
+                draw(licenses(st.just(day))),
+                type=LicenseType.COMMERCIAL,
+                activation=draw(st.sampled_from([ours, None, replace(ours, realm_id="cloned")])),
+            ),
+            LONG_AGO,
+        )
+        for day in starts
+    ]
+
+
+@given(found=renewals(), zone=zones, data=st.data())
+def test_a_renewal_takes_over_at_its_start_unless_it_was_not_activated_in_time(
+    found: list[ImportedLicense], zone: ZoneInfo, data: st.DataObject
+) -> None:
+    now = data.draw(st.sampled_from(boundaries(found, zone)))
+    day = day_of(zone, now, [each.license for each in found])
+    started = [each.license for each in found if each.license.starts_on <= day]
+    newest_first = sorted(started, key=lambda each: each.starts_on, reverse=True)
+    standing = judge(found, Installation(INSTALLATION_ID, REALM_ID, zone), now)
+    # Once activated it has taken over for good, also when it has expired since.
+    took_over = next((each for each in newest_first if is_ours(each) or gives_access(each, day)), None)
+
+    if took_over is not None and gives_access(took_over, day):
+        assert standing.license == took_over
+        assert standing.is_granted
+    elif newest_first:
+        assert standing.license == newest_first[0]
+        assert not standing.is_granted
+
+
+@given(found=many, zone=zones, now=hours)
+def test_a_day_before_the_newest_issue_is_taken_for_that_of_the_issue(
+    found: list[ImportedLicense], zone: ZoneInfo, now: datetime
+) -> None:
+    installation = Installation(INSTALLATION_ID, REALM_ID, zone)
+    in_force = [each.license for each in found if each.replaced_at is None]
+    at_issue = [day_start(each.issued_on, zone) for each in in_force]
+
+    assert judge(found, installation, now) == judge(found, installation, max([now, *at_issue]))
+
+
+@given(found=many, zone=zones, now=hours)
+def test_while_it_is_disputed_whose_realm_this_is_no_licence_gives_access(
+    found: list[ImportedLicense], zone: ZoneInfo, now: datetime
+) -> None:
+    installation = Installation(INSTALLATION_ID, REALM_ID, zone)
+    undisputed = judge(found, installation, now)
+    standing = judge(found, replace(installation, is_disputed=True), now)
+
+    if undisputed.is_granted:
+        license_ = undisputed.license
+        assert standing == Standing(LicenseState.NOT_ACTIVATED, Reason.OTHER_INSTALLATION, license_)
+    else:
+        assert standing == undisputed
+    assert not standing.is_granted
 
 
 @given(found=many, zone=zones, now=hours)
@@ -230,7 +307,9 @@ def test_the_standing_is_that_of_one_licence_in_force(
         assert standing.reason is (Reason.NOT_STARTED if in_force else Reason.NO_LICENSE)
         assert not standing.is_granted
     else:
-        alone = judge([each for each in in_force if each.license == standing.license], installation, now)
+        late_enough = max([now, *(day_start(each.license.issued_on, zone) for each in in_force)])
+        one = [each for each in in_force if each.license == standing.license]
+        alone = judge(one, installation, late_enough)
         # When access ends is up to all of them: another may take over, or get in the way.
         assert replace(standing, stops_at=None) == replace(alone, stops_at=None)
 
@@ -251,20 +330,16 @@ def test_the_order_in_which_licences_are_listed_is_irrelevant(
 def test_only_an_activation_for_this_installation_counts(
     license_: License, zone: ZoneInfo, now: datetime
 ) -> None:
-    day = today(zone, now)
+    day = day_of(zone, now, [license_])
     standing = stand(zone, now, license_)
     activation = license_.activation
-    is_ours = activation is not None and (activation.installation_id, activation.realm_id) == (
-        INSTALLATION_ID,
-        REALM_ID,
-    )
     if day < license_.starts_on:
         expected = Reason.NOT_STARTED
     elif day > license_.expires_on:
         expected = Reason.EXPIRED
     elif license_.type is LicenseType.TEMPORARY:
         expected = Reason.TEMPORARY
-    elif is_ours:
+    elif is_ours(license_):
         expected = Reason.ACTIVE
     elif activation is not None:
         expected = Reason.OTHER_INSTALLATION

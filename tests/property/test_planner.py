@@ -32,7 +32,7 @@ KINDS = {
     (None, "seated"): ("seat_assigned", "first_come"),
     (None, "waiting"): ("waiting", "no_free_seat"),
     ("waiting", "seated"): ("seat_assigned", "seat_free"),
-    ("seated", "waiting"): ("seat_released", "limit_reduced"),
+    ("seated", "waiting"): ("seat_released", None),
     ("seated", None): ("seat_released", None),
     ("waiting", None): ("waiting_ended", None),
 }
@@ -124,6 +124,11 @@ def test_the_changes_are_exactly_the_difference(first: SyncInputs, data: st.Data
         assert told[key].kind == kind
         assert reason is None or told[key].reason == reason
         assert told[key].claim == after.get(key, before.get(key))
+    for displaced in (change for change in changes if isinstance(change, SeatDisplaced)):
+        license_ = inputs.standing.license
+        assert license_ is not None
+        is_licensed = displaced.claim.application in license_.scope
+        assert displaced.reason == ("limit_reduced" if is_licensed else "not_licensed")
     for key in before.keys() & after.keys() - told.keys():
         assert before[key] == after[key]
 
@@ -231,3 +236,41 @@ def test_seats_are_planned_in_an_order_that_can_be_read(inputs: SyncInputs) -> N
 
     assert groups in ([], [True], [False], [True, False])
     assert names == sorted(names)
+
+
+@given(first=sync_inputs(), data=st.data())
+def test_while_it_is_disputed_whose_realm_this_is_only_the_verdict_changes(
+    first: SyncInputs, data: st.DataObject
+) -> None:
+    inputs = replace(data.draw(next_syncs(carry_out(first, plan_sync(first)))), is_disputed=True)
+    plan = plan_sync(inputs)
+    done = carry_out(inputs, plan)
+    before, after = inputs.snapshot.attributes, done.snapshot.attributes
+    verdict = {
+        "license.state": inputs.standing.state.value,
+        "license.access": inputs.standing.access,
+        "license.reason": inputs.standing.reason.value,
+    }
+
+    assert done.claims == inputs.claims
+    assert after == {**before, **verdict}
+    assert plan_sync(done).changes == ()
+    for usage in plan.report.applications:
+        claims = [claim for claim in inputs.claims if claim.application == usage.id]
+        assert (usage.used, usage.waiting) == (
+            sum(claim.is_seated for claim in claims),
+            sum(not claim.is_seated for claim in claims),
+        )
+
+
+@given(inputs=sync_inputs())
+def test_that_access_is_about_to_end_is_said_once_and_only_while_there_is_access(inputs: SyncInputs) -> None:
+    warnings = plan_sync(inputs).report.warnings
+    told = [warning for warning in warnings if warning.startswith("Access ends at ")]
+
+    assert len(told) <= 1
+    if told:
+        standing = inputs.standing
+        assert standing.is_granted
+        assert standing.stops_at is not None
+        assert standing.stops_at.isoformat(sep=" ") in told[0]

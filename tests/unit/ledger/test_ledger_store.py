@@ -18,7 +18,7 @@ from keycloak_license.model.changes import (
     WaitingEnded,
     WaitingStarted,
 )
-from keycloak_license.model.record import RealmRecord, SeatEvent
+from keycloak_license.model.record import ClockMark, RealmRecord, SeatEvent
 from keycloak_license.services.ports import Ledger
 from tests.unit.ledger.samples import NOON, a_license, assign, claim, everything, sync, waiting
 
@@ -145,6 +145,49 @@ def test_a_sync_without_changes_is_still_remembered(ledger: SqlLedger) -> None:
     assert (record.last_sync, record.installation_id) == (later, "new")
     assert record.claims == (claim("alice"),)
     assert len(ledger.seat_events("acme")) == 1
+
+
+@pytest.mark.parametrize("published_id", [None, "of another"])
+@pytest.mark.parametrize(
+    "clock",
+    [
+        ClockMark(),
+        ClockMark(reached=NOON),
+        ClockMark(leapt_to=NOON),
+        ClockMark(latest=NOON),
+        ClockMark(
+            NOON - timedelta(microseconds=1),
+            NOON + timedelta(days=40, microseconds=1),
+            NOON + timedelta(days=40, microseconds=2),
+        ),
+    ],
+)
+def test_how_far_time_got_and_what_the_realm_showed_come_back_exact(
+    ledger: SqlLedger, clock: ClockMark, published_id: str | None
+) -> None:
+    ledger.record_sync(sync(clock=ClockMark(NOON), published_id="before"), [])
+    done = sync(minutes=1, clock=clock, published_id=published_id)
+    ledger.record_sync(done, [])
+
+    record = ledger.load("acme")
+    assert record.last_sync == done
+    assert record.clock == clock
+    assert record.last_sync.is_disputed == (published_id == "of another")
+    for instant in (record.clock.reached, record.clock.leapt_to, record.clock.latest):
+        assert instant is None or instant.tzinfo is UTC
+
+
+def test_a_clock_mark_without_a_zone_is_refused_and_nothing_written(ledger: SqlLedger) -> None:
+    ledger.record_sync(sync(), assign("alice"))
+    before = everything(ledger)
+    for clock in (ClockMark(NAIVE), ClockMark(NOON, NAIVE), ClockMark(NOON, NOON, NAIVE)):
+        with pytest.raises(ValueError, match="has no time zone"):
+            ledger.record_sync(sync(minutes=1, clock=clock), assign("bob"))
+    assert everything(ledger) == before
+
+
+def test_a_realm_never_synced_has_reached_no_time(ledger: SqlLedger) -> None:
+    assert ledger.load("acme").clock == ClockMark()
 
 
 def test_realms_know_nothing_of_each_other(ledger: SqlLedger) -> None:
@@ -303,7 +346,7 @@ def test_a_read_sees_one_state_while_others_write(
 
 def test_describing_tells_dialect_and_revision_and_leaves_no_trace(ledger: SqlLedger) -> None:
     description = ledger.describe()
-    assert (description.revision, description.is_writable, description.write_problem) == ("0001", True, None)
+    assert (description.revision, description.is_writable, description.write_problem) == ("0002", True, None)
     assert description.dialect in {"sqlite", "postgresql"}
     assert description.database.startswith(description.dialect)
     with reading(ledger._engine) as connection:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from keycloak_license.model.realm import User
 from keycloak_license.model.seat import Allocation, Claim
-from keycloak_license.plan.allocation import Terms, allocate
+from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_queue
 from tests.unit.plan.samples import NOON
 
 
@@ -93,3 +93,29 @@ def test_a_claim_carries_what_the_account_says() -> None:
     (claim,) = allocate("WFM", users("a"), (), Terms(0), NOON).waiting
 
     assert claim == Claim("WFM", "a", "a", "a@example.org", 7, NOON)
+
+
+def test_frozen_claims_stay_as_they_are_whatever_the_limit() -> None:
+    before = after(("ab", 2), ("abcd", 2), ("bcd", 1))
+    claims = (*before.waiting, *before.seated)
+
+    for limit in (0, 1, 9, None):
+        assert freeze("WFM", claims, limit) == Allocation("WFM", limit, before.seated, before.waiting)
+
+
+def test_a_queue_that_the_realm_kept_is_put_behind_everybody_else() -> None:
+    consumers = users("a", "b", "c", "d", a=1, b=2, c=3, d=4)
+    claims = recover_queue("WFM", consumers, {"license.WFM.queue": "b,a"}, NOON)
+    allocation = allocate("WFM", consumers, claims, Terms(2), NOON)
+
+    assert names(allocation.seated) == ["c", "d"]
+    assert names(allocation.waiting) == ["b", "a"]
+
+
+def test_of_a_kept_queue_only_consumers_count_and_each_once() -> None:
+    kept = {"license.WFM.queue": "gone,b,,b,a, b", "license.QM.queue": "c"}
+    claims = recover_queue("WFM", users("a", "b", "c"), kept, NOON)
+
+    assert [claim.user_id for claim in claims] == ["b", "a"]
+    assert not any(claim.is_seated for claim in claims)
+    assert recover_queue("WFM", users("a"), {}, NOON) == []

@@ -8,7 +8,8 @@ from keycloak_license.model.attributes import is_owned
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet
 from keycloak_license.model.license import LicenseState, LicenseType, Reason, Standing
 from keycloak_license.model.report import ApplicationUsage, RealmReport
-from keycloak_license.plan.attributes import desired_attributes, plan_attributes
+from keycloak_license.model.seat import Allocation, Claim
+from keycloak_license.plan.attributes import desired_attributes, plan_attributes, plan_verdict
 from tests.unit.plan.samples import NO_LICENSE, NOON, a_license
 
 PRAGUE = ZoneInfo("Europe/Prague")
@@ -153,3 +154,36 @@ def test_days_are_written_as_days() -> None:
 
     assert published["license.issued_on"] == "1970-01-02"
     assert published["license.expires_on"] == "9998-12-31"
+
+
+def allocation(application: str, *, seated: str = "", waiting: str = "") -> Allocation:
+    def claims(letters: str, *, is_seated: bool) -> tuple[Claim, ...]:
+        return tuple(Claim(application, each, each, None, None, NOON, is_seated) for each in letters)
+
+    return Allocation(application, 1, claims(seated, is_seated=True), claims(waiting, is_seated=False))
+
+
+def test_who_waits_is_kept_in_order_where_others_are_seated() -> None:
+    allocations = [
+        allocation("WFM", seated="x", waiting="cab"),
+        allocation("QM", seated="x"),
+        allocation("AN", waiting="ab"),
+    ]
+    kept = {"license.WFM.queue": "c,a,b"}
+
+    assert list(plan_attributes(REPORT, PUBLISHED, allocations=allocations)) == [
+        AttributeSet("license.WFM.queue", "c,a,b")
+    ]
+    assert list(plan_attributes(REPORT, PUBLISHED | kept, allocations=allocations)) == []
+    assert list(plan_attributes(REPORT, PUBLISHED | kept)) == [AttributeRemoved("license.WFM.queue")]
+    assert is_owned("license.WFM.queue")
+
+
+def test_of_the_verdict_only_what_differs_is_set_and_nothing_is_removed() -> None:
+    current = {"license.state": "NOT_ACTIVATED", "license.access": "blocked", "license.OLD.seats": "1"}
+
+    assert list(plan_verdict(REPORT, current)) == [
+        AttributeSet("license.access", "granted"),
+        AttributeSet("license.reason", "grace"),
+    ]
+    assert list(plan_verdict(REPORT, PUBLISHED)) == []

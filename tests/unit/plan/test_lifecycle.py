@@ -154,10 +154,78 @@ def test_the_end_told_is_that_of_the_renewal_which_is_there_already() -> None:
     assert stand("2026-05-15", commercial(), renewal).stops_at == at("2027-12-01")
 
 
-def test_the_end_told_comes_sooner_when_the_renewal_is_for_another_installation() -> None:
-    foreign = commercial(number="C-2", starts_on=date(2026, 12, 1), activation=Activation("x", "y"))
+@pytest.mark.parametrize("activation", [None, Activation("x", "y")])
+def test_a_renewal_that_was_not_activated_in_time_takes_nothing_over(activation: Activation | None) -> None:
+    renewal = commercial(
+        number="C-2", issued_on=date(2026, 4, 1), starts_on=date(2026, 6, 1), activation=activation
+    )
 
-    assert stand("2026-05-15", commercial(), foreign).stops_at == at("2026-12-01")
+    assert stand("2026-05-15", commercial(), renewal).stops_at == at("2027-01-01")
+    assert stand("2026-06-01", commercial(), renewal) == stand("2026-06-01", commercial())
+
+
+def test_a_renewal_in_its_grace_has_taken_over_and_hands_back_when_that_ends() -> None:
+    renewal = commercial(
+        number="C-2", issued_on=date(2026, 5, 20), starts_on=date(2026, 6, 1), activation=None
+    )
+
+    assert stand("2026-06-18T23:59:59", commercial(), renewal).license == renewal
+    assert stand("2026-06-18", commercial(), renewal).stops_at == at("2027-01-01")
+    assert stand("2026-06-19", commercial(), renewal).license == commercial()
+
+
+def test_when_nothing_gives_access_the_newest_says_what_is_missing() -> None:
+    old = commercial(expires_on=date(2026, 6, 30))
+    renewal = commercial(
+        number="C-2", issued_on=date(2026, 4, 1), starts_on=date(2026, 6, 1), activation=None
+    )
+
+    assert stand("2026-06-30", old, renewal).reason is Reason.ACTIVE
+    assert stand("2026-07-01", old, renewal) == Standing(
+        LicenseState.NOT_ACTIVATED, Reason.GRACE_OVER, renewal, at("2026-05-01")
+    )
+
+
+def test_a_renewal_that_was_never_activated_takes_nothing_along_when_its_last_day_is_over() -> None:
+    renewal = commercial(
+        number="C-2", issued_on=date(2026, 4, 1), starts_on=date(2026, 6, 1), expires_on=date(2026, 9, 30),
+        activation=None,
+    )  # fmt: skip
+
+    assert stand("2026-09-30", commercial(), renewal).stops_at == at("2027-01-01")
+    assert stand("2026-10-01", commercial(), renewal).license == commercial()
+
+
+def test_a_clock_before_the_issue_is_wrong() -> None:
+    license_ = a_license(issued_on=date(2026, 5, 1), starts_on=date(2026, 5, 1))
+    inactive = commercial(activation=None, issued_on=date(2026, 5, 1))
+
+    assert stand("2020-01-01", license_) == stand("2026-05-01", license_)
+    assert stand("2020-01-01", inactive) == stand("2026-05-01", inactive)
+    # Another licence that is there says how late it is at least.
+    expired = a_license(number="T-0", expires_on=date(2026, 4, 30))
+    assert stand("2026-04-30", expired).is_granted
+    assert stand("2026-04-30", expired, commercial(issued_on=date(2026, 5, 1))).license != expired
+
+
+def test_a_replaced_licence_says_nothing_of_the_time() -> None:
+    expired = ImportedLicense(a_license(expires_on=date(2026, 4, 30)), at("2026-01-01"))
+    replaced = ImportedLicense(commercial(issued_on=date(2026, 5, 1)), at("2026-01-01"), at("2026-01-02"))
+
+    assert judge([expired, replaced], HERE, at("2026-04-30")).is_granted
+
+
+@pytest.mark.parametrize("license_", [a_license(), commercial(), commercial(activation=None)])
+def test_while_the_installation_is_disputed_no_licence_gives_access(license_: License) -> None:
+    assert stand("2026-01-15", license_).is_granted
+    assert stand("2026-01-15", license_, is_disputed=True) == Standing(
+        LicenseState.NOT_ACTIVATED, Reason.OTHER_INSTALLATION, license_
+    )
+
+
+def test_what_gives_no_access_anyway_says_so_also_while_the_installation_is_disputed() -> None:
+    for day, licenses in (("2027-01-01", [a_license()]), ("2026-05-01", [])):
+        assert stand(day, *licenses, is_disputed=True) == stand(day, *licenses)
 
 
 def test_the_same_instant_is_judged_alike_in_every_zone() -> None:

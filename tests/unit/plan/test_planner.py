@@ -145,7 +145,7 @@ def test_a_licence_without_an_application_ends_its_seats_and_no_others() -> None
 
     plan = plan_sync(replace(both, claims=claims, standing=granted(scope={"WFM": 1})))
 
-    assert told(plan.changes) == [("seat_released", "anna", "limit_reduced")]
+    assert told(plan.changes) == [("seat_released", "anna", "not_licensed")]
     assert [(usage.id, usage.seats, usage.used) for usage in plan.report.applications] == [
         ("WFM", 1, 1),
         ("QM", 0, 0),

@@ -7,12 +7,13 @@ from keycloak_license.services.documents import (
     Document,
     explanation_document,
     import_document,
+    licenses_document,
     members_document,
     status_document,
     sync_document,
 )
 from keycloak_license.services.licenses import preview_import
-from keycloak_license.services.overview import explain_user, list_members, read_status
+from keycloak_license.services.overview import explain_user, list_all_licenses, list_members, read_status
 from tests.unit.services.world import NOON, World
 
 STATUS = {
@@ -23,6 +24,10 @@ USAGE = {"id", "name", "seats", "used", "waiting", "usage_percent"}
 CHANGE = {"kind", "application", "user_id", "username", "reason"}
 MEMBER = {"user_id", "username", "email", "state", "since", "position", "paths"}
 EXPLANATION = {"id", "state", "since", "position", "paths"}
+LISTED = {
+    "number", "issue", "type", "state", "in_force", "imported_at", "reason", "explanation", "replaced_at",
+    "issued_on", "starts_on", "expires_on", "ends_at",
+}  # fmt: skip
 
 
 def small_world() -> World:
@@ -84,9 +89,13 @@ def test_sync_is_status_with_what_was_changed() -> None:
     assert document.keys() == STATUS | {"dry_run", "changes"}
     assert {key: document[key] for key in STATUS} == status_document(report.realm)
     assert document["dry_run"] is True
-    cyril = world.realm.find_user("cyril")
+    boris, cyril = (world.realm.find_user(name) for name in ("boris", "cyril"))
+    assert boris is not None
     assert cyril is not None
-    assert document["changes"] == [
+    changes = [
+        {key: value for key, value in each.items() if value is not None} for each in document["changes"]
+    ]
+    assert changes == [
         {
             "kind": "waiting",
             "application": "WFM",
@@ -94,15 +103,8 @@ def test_sync_is_status_with_what_was_changed() -> None:
             "username": "cyril",
             "reason": "no_free_seat",
         },
-        {
-            "kind": "attribute_set",
-            "application": None,
-            "user_id": None,
-            "username": None,
-            "reason": None,
-            "attribute": "license.WFM.waiting",
-            "value": "2",
-        },
+        {"kind": "attribute_set", "attribute": "license.WFM.queue", "value": f"{boris.id},{cyril.id}"},
+        {"kind": "attribute_set", "attribute": "license.WFM.waiting", "value": "2"},
     ]
     assert same_after_json(document)
 
@@ -189,7 +191,7 @@ def test_explain() -> None:
 def test_import_shows_before_and_after() -> None:
     world = small_world()
     larger = world.sign(number="T-2", scope={"WFM": 2})
-    preview = preview_import(world.managed, larger.file.encode(), NOON + timedelta(minutes=1))
+    preview = preview_import(world.managed, larger.file.encode(), lambda: NOON + timedelta(minutes=1))
     document = import_document(preview)
 
     assert {"before", "after", "changes"} <= document.keys()
@@ -202,3 +204,38 @@ def test_import_shows_before_and_after() -> None:
         "boris"
     ]
     assert same_after_json(document)
+
+
+def test_import_of_the_same_file_again_says_so_and_changes_nothing() -> None:
+    world = small_world()
+    (stored,) = world.ledger.load("acme").licenses
+    world.agents("cyril")
+    document = import_document(preview_import(world.managed, stored.file.encode(), lambda: NOON))
+
+    assert document["already_imported"] is True
+    assert (document["replaces"], document["changes"]) == ([], [])
+    assert document["license"]["number"] == "T-1"
+
+
+def test_licenses() -> None:
+    world = small_world()
+    world.import_file(world.sign(number="T-2"), NOON + timedelta(hours=1))
+    document = licenses_document(list_all_licenses(world.managed, NOON + timedelta(hours=2)))
+
+    assert document.keys() == {"licenses"}
+    assert [each.keys() for each in document["licenses"]] == [LISTED, LISTED]
+    assert [(each["number"], each["in_force"], each["reason"]) for each in document["licenses"]] == [
+        ("T-1", False, "replaced"),
+        ("T-2", True, "temporary"),
+    ]
+    assert [each["imported_at"] for each in document["licenses"]] == [
+        "2026-05-01T12:00:00+00:00",
+        "2026-05-01T13:00:00+00:00",
+    ]
+    assert document["licenses"][0]["replaced_at"] == "2026-05-01T13:00:00+00:00"
+    assert document["licenses"][1]["ends_at"] == "2027-01-01T00:00:00+01:00"
+    assert same_after_json(document)
+
+
+def test_licenses_before_the_first_are_an_empty_list() -> None:
+    assert licenses_document(list_all_licenses(World().managed, NOON)) == {"licenses": []}

@@ -18,7 +18,7 @@ def never_asked(_: LicenseImport) -> bool:
 
 
 def import_unasked(world: World, license_: License, now: datetime = NOON) -> LicenseImport:
-    return import_license(world.managed, license_.file.encode(), never_asked, now)
+    return import_license(world.managed, license_.file.encode(), never_asked, lambda: now)
 
 
 def numbers(licenses: Sequence[StoredLicense]) -> list[str]:
@@ -50,7 +50,7 @@ def test_a_preview_says_the_same_and_changes_nothing() -> None:
     smaller = world.sign(number="T-2", scope={"WFM": 1})
     before = world.everything()
 
-    preview = preview_import(world.managed, smaller.file.encode(), NOON)
+    preview = preview_import(world.managed, smaller.file.encode(), lambda: NOON)
 
     assert world.everything() == before
     assert numbers(preview.replaced) == ["T-1"]
@@ -83,7 +83,7 @@ def test_a_new_licence_replaces_the_old_one_when_that_is_confirmed() -> None:
         asked.append(result)
         return True
 
-    import_license(world.managed, world.sign(number="T-2").file.encode(), confirm, NOON)
+    import_license(world.managed, world.sign(number="T-2").file.encode(), confirm, lambda: NOON)
 
     assert [numbers(result.replaced) for result in asked] == [["T-1"]]
     assert world.in_force() == [("T-2", 1)]
@@ -120,7 +120,7 @@ def test_a_file_that_is_not_genuine_is_refused_before_anything_is_read() -> None
     before = world.everything()
 
     with pytest.raises(LicenseRefusedError):
-        import_license(world.managed, b"forged", never_asked, NOON)
+        import_license(world.managed, b"forged", never_asked, lambda: NOON)
     assert world.everything() == before
     assert world.realm.reads == 0
 
@@ -317,7 +317,7 @@ def test_what_happened_while_the_question_was_open_is_not_undone() -> None:
         return True
 
     larger = world.sign(number="T-2", scope={"WFM": 2})
-    import_license(world.managed, larger.file.encode(), confirm, NOON)
+    import_license(world.managed, larger.file.encode(), confirm, lambda: NOON)
 
     assert world.seated() == ["anna", "cyril"]
 
@@ -334,7 +334,7 @@ def test_nothing_is_replaced_that_was_not_in_the_question() -> None:
         return asked[-1] == ["T-1"]
 
     with pytest.raises(LicenseRefusedError, match="replace T-2"):
-        import_license(world.managed, world.sign(number="T-3").file.encode(), confirm, NOON)
+        import_license(world.managed, world.sign(number="T-3").file.encode(), confirm, lambda: NOON)
 
     assert asked == [["T-1"], ["T-2"]]
     assert world.in_force() == [("T-2", 1)]
@@ -351,7 +351,7 @@ def test_nobody_loses_a_seat_for_how_things_were_when_the_question_was_asked() -
         assert told(world.sync(NOON + timedelta(minutes=5)).changes) == []
         return True
 
-    import_license(world.managed, world.sign(number="T-2").file.encode(), confirm, NOON)
+    import_license(world.managed, world.sign(number="T-2").file.encode(), confirm, lambda: NOON)
 
     assert world.seated() == ["anna"]
 
@@ -386,8 +386,8 @@ def test_the_day_a_licence_starts_on_begins_where_the_realm_is(type_: LicenseTyp
     now = datetime(2026, 5, 31, 22, 0, tzinfo=UTC)
     license_ = world.sign(number="N-1", type=type_, starts_on=date(2026, 6, 1))
 
-    early = preview_import(world.managed, license_.file.encode(), now - timedelta(seconds=1))
-    late = preview_import(world.managed, license_.file.encode(), now)
+    early = preview_import(world.managed, license_.file.encode(), lambda: now - timedelta(seconds=1))
+    late = preview_import(world.managed, license_.file.encode(), lambda: now)
 
     assert numbers(early.replaced) == []
     assert numbers(late.replaced) == ["T-1"]
@@ -411,7 +411,7 @@ def test_a_licence_in_force_is_only_known_by_its_whole_file() -> None:
     world.import_file(license_)
     again = world.verifier.sign(replace(license_, file=""))
 
-    assert not preview_import(world.managed, again.file.encode(), NOON).is_known
+    assert not preview_import(world.managed, again.file.encode(), lambda: NOON).is_known
 
 
 def test_a_file_that_only_the_realm_has_is_not_written_over_unasked() -> None:
@@ -422,9 +422,21 @@ def test_a_file_that_only_the_realm_has_is_not_written_over_unasked() -> None:
     world.verifier.distrust(only_copy)
     other = world.sign(number="T-2")
 
-    with pytest.raises(LicenseRefusedError, match="would replace a file that cannot be verified"):
-        import_license(world.managed, other.file.encode(), lambda _: False, NOON)
+    with pytest.raises(LicenseRefusedError, match="would replace a licence that only the realm has"):
+        import_license(world.managed, other.file.encode(), lambda _: False, lambda: NOON)
     assert world.realm.attributes["license.file"] == only_copy.file
 
-    import_license(world.managed, other.file.encode(), lambda _: True, NOON)
+    import_license(world.managed, other.file.encode(), lambda _: True, lambda: NOON)
     assert world.realm.attributes["license.file"] == other.file
+
+
+def test_an_old_file_in_force_is_recognised_although_a_later_issue_of_it_waits() -> None:
+    world = World()
+    present = world.sign(issue=1)
+    world.import_file(present)
+    world.import_file(world.sign(issue=2, starts_on=date(2026, 6, 1)))
+    assert world.in_force() == [("T-1", 1), ("T-1", 2)]
+    before = world.everything()
+
+    assert import_unasked(world, present, NOON + timedelta(hours=1)).is_known
+    assert world.everything() == before

@@ -27,6 +27,9 @@ class Untouchable:
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:
         raise AssertionError("Keycloak was read")
 
+    def read_attributes(self) -> dict[str, str]:
+        raise AssertionError("Keycloak was asked for attributes")
+
     def find_user(self, name: str) -> User | None:
         raise AssertionError("Keycloak was asked for a user")
 

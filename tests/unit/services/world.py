@@ -57,7 +57,7 @@ class World:
     def import_file(
         self, license_: License, now: datetime = NOON, *, confirmed: bool = True
     ) -> LicenseImport:
-        return import_license(self.managed, license_.file.encode(), lambda _: confirmed, now)
+        return import_license(self.managed, license_.file.encode(), lambda _: confirmed, lambda: now)
 
     def sign(self, **changes: object) -> License:
         """A temporary licence for 2026 with one WFM seat, signed by the vendor."""
@@ -82,6 +82,10 @@ class World:
     def trust(self, license_: License) -> None:
         """Put the key of a licence back that was taken away."""
         self.verifier._known[license_.file.encode()] = license_
+
+    def forget(self) -> None:
+        """Lose the ledger: the database was deleted."""
+        self.ledger = MemoryLedger()
 
     def in_force(self) -> list[tuple[str, int]]:
         """Number and issue of each licence that was not replaced."""

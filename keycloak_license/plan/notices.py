@@ -1,0 +1,51 @@
+"""When somebody has to be told that access is about to end.
+
+In: a standing, `now` and the days in advance; out: a sentence. Called by `plan.planner`. The end is that of
+access, so a licence that is to take over mutes the notice for the one before.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from keycloak_license.model.attributes import EXPIRY_NOTICE_DAYS
+from keycloak_license.model.license import Reason, Standing
+
+MAX_NOTICE_DAYS = 3650
+
+
+class NoticeDaysError(ValueError):
+    """The realm's own setting cannot be understood; the message is a whole sentence."""
+
+
+def notice_days(attributes: Mapping[str, str], default: tuple[int, ...]) -> tuple[int, ...]:
+    """Return how many days in advance to tell: what the realm's admins set, else the default.
+
+    The seed: "set the Expiration notification in days value". Several are separated by commas.
+    """
+    text = attributes.get(EXPIRY_NOTICE_DAYS, "").strip()
+    if not text:
+        return default
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdigit() and len(word) <= 4 for word in words):
+        raise _not_understood()
+    days = tuple(int(word) for word in words)
+    if max(days) > MAX_NOTICE_DAYS:
+        raise _not_understood()
+    return days
+
+
+def expiry_notice(standing: Standing, now: datetime, days: tuple[int, ...]) -> str | None:
+    """Return that access is about to end and what to do; None when there is time, or it has ended."""
+    if not standing.is_granted or standing.stops_at is None or not days:
+        return None
+    if standing.stops_at - now > timedelta(days=max(days)):
+        return None
+    remedy = "activate the licence" if standing.reason is Reason.GRACE else "import a renewal"
+    return f"Access ends at {standing.stops_at.isoformat(sep=' ', timespec='seconds')}: {remedy} before then"
+
+
+def _not_understood() -> NoticeDaysError:
+    return NoticeDaysError(
+        f"The realm attribute {EXPIRY_NOTICE_DAYS} is not a number of days from 0 to {MAX_NOTICE_DAYS}, or "
+        "several separated by commas, and the configured days count instead: correct or remove it"
+    )
