@@ -7,11 +7,14 @@ import re
 
 INSTALLATION_ID = "license.installation_id"
 LICENSE_FILE = "license.file"
+STANDBY_FILES = "license.standby_files"
+"""The other licences in force, one a line: beneath a temporary one, or waiting for their start."""
 EXPIRY_NOTICE_DAYS = "license.expiry_notice_days"
 """Set by realm admins, read by us, never written or removed."""
 
 _REALM_KEYS = (
-    "installation_id|file|number|type|customer|state|access|reason|issued_on|expires_on|stops_at|scope"
+    "installation_id|file|standby_files|number|type|customer|state|access|reason|issued_on|expires_on|stops_at"
+    "|scope"
 )
 _OWNED = re.compile(rf"license\.(?:(?:{_REALM_KEYS})|[A-Za-z0-9_-]+\.(?:seats|used|waiting|usage|queue))")
 

@@ -4,9 +4,16 @@ In: a `RealmReport` and the realm's attributes as read; out: the attribute chang
 `plan.planner`. The exact set of names is the contract with everybody who reads them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE, is_owned, queue_attribute
+from keycloak_license.model.attributes import (
+    INSTALLATION_ID,
+    LICENSE_FILE,
+    STANDBY_FILES,
+    is_owned,
+    queue_attribute,
+)
 from keycloak_license.model.changes import AttributeChange, AttributeRemoved, AttributeSet
 from keycloak_license.model.license import License
 from keycloak_license.model.report import ApplicationUsage, RealmReport
@@ -27,17 +34,17 @@ def plan_attributes(
     report: RealmReport,
     current: Mapping[str, str],
     kept: frozenset[str] = frozenset(),
-    allocations: Iterable[Allocation] = (),
+    backup: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[AttributeChange]:
     """Yield what must change for the realm to show the report; nothing when it does already.
 
-    Attributes in `kept` stay as they are.
+    Attributes in `kept` stay as they are; `backup` holds those of `backup_attributes`.
 
     Some databases keep an empty value as none at all. An empty one is therefore written along with
     others, but is no reason to write.
     """
-    desired = desired_attributes(report) | dict(_queues(allocations))
-    desired = {name: value for name, value in desired.items() if name not in kept}
+    wanted = desired_attributes(report) | dict(backup)
+    desired = {name: value for name, value in wanted.items() if name not in kept}
     stale = [name for name in current if is_owned(name) and name not in desired and name not in kept]
     if not stale and all(current.get(name, "") == value for name, value in desired.items()):
         return
@@ -68,12 +75,18 @@ def desired_attributes(report: RealmReport) -> dict[str, str]:
     return attributes
 
 
-def _queues(allocations: Iterable[Allocation]) -> Iterator[tuple[str, str]]:
-    """Yield who waits, in order, where others are seated: then everybody who is not named holds a seat."""
-    for allocation in allocations:
-        if allocation.seated and allocation.waiting:
-            ids = (claim.user_id for claim in allocation.waiting)
-            yield queue_attribute(allocation.application), ",".join(ids)
+def backup_attributes(allocations: Iterable[Allocation], standby_files: Sequence[str]) -> dict[str, str]:
+    """Return what only a lost ledger will need.
+
+    Who waits, in order, where others are seated: then everybody who is not named holds a seat. And the
+    licences in force besides the one that counts.
+    """
+    backup = {
+        queue_attribute(each.application): ",".join(claim.user_id for claim in each.waiting)
+        for each in allocations
+        if each.seated and each.waiting
+    }
+    return backup | ({STANDBY_FILES: "\n".join(standby_files)} if standby_files else {})
 
 
 def _license_attributes(license_: License) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keycloak_license.model.application import Application
-from keycloak_license.model.attributes import LICENSE_FILE
+from keycloak_license.model.attributes import LICENSE_FILE, STANDBY_FILES
 from keycloak_license.model.changes import (
     AttributeChange,
     Change,
@@ -26,7 +26,7 @@ from keycloak_license.model.realm import RealmSnapshot, User
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
 from keycloak_license.model.seat import Allocation, Claim
 from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_queue
-from keycloak_license.plan.attributes import plan_attributes, plan_verdict
+from keycloak_license.plan.attributes import backup_attributes, plan_attributes, plan_verdict
 from keycloak_license.plan.consumers import find_warnings, resolve_consumers
 from keycloak_license.plan.notices import NoticeDaysError, expiry_notice, notice_days
 
@@ -48,8 +48,10 @@ class SyncInputs:
     """Those that only reading the realm brings out."""
     notice_days: tuple[int, ...] = ()
     """How many days before access ends to say so, unless the realm's admins have set others."""
-    keeps_file: bool = False
-    """Whether the realm's licence file stays although it does not count: it may be the only copy."""
+    files: tuple[str, ...] = ()
+    """Of the licences in force."""
+    keeps_files: bool = False
+    """Whether the realm's licence files stay although they do not count: they may be the only copies."""
     is_ledger_new: bool = False
     """Whether the ledger knows nothing of this realm: it may have been lost."""
     is_disputed: bool = False
@@ -90,8 +92,10 @@ def _plan_attributes(
     current = inputs.snapshot.attributes
     if inputs.is_disputed:
         return plan_verdict(report, current)
-    kept = frozenset({LICENSE_FILE}) if inputs.keeps_file else frozenset()
-    return plan_attributes(report, current, kept, allocations)
+    counting = inputs.standing.license.file if inputs.standing.license else ""
+    standby = [file for file in inputs.files if file != counting]
+    kept = frozenset({LICENSE_FILE, STANDBY_FILES}) if inputs.keeps_files else frozenset()
+    return plan_attributes(report, current, kept, backup_attributes(allocations, standby))
 
 
 def exempt_users(standing: Standing) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from keycloak_license.errors import LicenseRefusedError
+from keycloak_license.model.attributes import LICENSE_FILE
 from keycloak_license.model.license import License, LicenseType
 from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense
 from keycloak_license.model.report import RealmReport, SyncPlan
@@ -20,7 +21,7 @@ from keycloak_license.services.reconcile import (
     make_plan,
     observe,
 )
-from keycloak_license.services.recovery import read_license
+from keycloak_license.services.recovery import read_license, to_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, clock: 
         if result.asks == confirmed:
             break
     if not result.is_known:
-        apply(managed, seen, result.plan, LicenseChange(_stored(license_, seen.now), result.replaced))
+        apply(managed, seen, result.plan, LicenseChange(to_stored(license_, seen.now), result.replaced))
     return result
 
 
@@ -92,9 +93,10 @@ def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[O
     managed.verifier.accept(license_.file.encode())
     replaced = find_replaced(in_force, license_, seen.installation, seen.now)
     remaining = [each.stored for each in in_force if each.stored not in replaced]
-    plan = make_plan(managed, seen, [*remaining, _stored(license_, seen.now)], is_import=True)
+    plan = make_plan(managed, seen, [*remaining, to_stored(license_, seen.now)], is_import=True)
     _refuse_foreign(license_, seen, present.report)
-    doubt = None if seen.published == license_.file else seen.known.doubt
+    is_the_doubted = seen.snapshot.attributes.get(LICENSE_FILE) == license_.file
+    doubt = None if is_the_doubted else seen.known.doubt
     return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False, doubt=doubt)
 
 
@@ -144,7 +146,3 @@ def _what_it_replaces(result: LicenseImport) -> str:
 
 def _names(ids: Sequence[str]) -> str:
     return ", ".join(ids)
-
-
-def _stored(license_: License, now: datetime) -> StoredLicense:
-    return StoredLicense(license_.number, license_.issue, license_.file, imported_at=now)

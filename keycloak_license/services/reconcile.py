@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from keycloak_license.errors import LicenseRefusedError
 from keycloak_license.model.application import Application
-from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE
+from keycloak_license.model.attributes import INSTALLATION_ID
 from keycloak_license.model.changes import AttributeChange, AttributeRemoved, AttributeSet, SeatChange
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import RealmSnapshot
@@ -23,7 +23,7 @@ from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import SyncInputs, plan_sync
 from keycloak_license.services.installation import adopt_id, explain_dispute
 from keycloak_license.services.ports import Ledger, LicenseVerifier, Realm
-from keycloak_license.services.recovery import KnownLicenses, recover_license
+from keycloak_license.services.recovery import KnownLicenses, recover_licenses
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,6 @@ class Observation:
     clock: ClockReading
     installation: Installation
     known: KnownLicenses
-    published: str | None = None
-    """The licence file that the realm shows."""
     dispute: str | None = None
     """Why it is not certain that this ledger belongs to this realm."""
 
@@ -98,9 +96,9 @@ def observe(managed: ManagedRealm, now: datetime) -> Observation:
     own_id = record.installation_id or published_id or str(uuid4())
     dispute = explain_dispute(managed.name, own_id, published_id)
     installation = Installation(own_id, snapshot.realm_id, managed.zone, is_disputed=dispute is not None)
-    published = None if dispute else snapshot.attributes.get(LICENSE_FILE)
-    known = recover_license(managed.verifier, record.licenses, published, installation, clock.now)
-    return Observation(snapshot, record, clock, installation, known, published, dispute)
+    attributes = {} if dispute else snapshot.attributes
+    known = recover_licenses(managed.verifier, record.licenses, attributes, installation, clock.now)
+    return Observation(snapshot, record, clock, installation, known, dispute)
 
 
 def make_plan(
@@ -120,7 +118,8 @@ def make_plan(
         warnings=warnings,
         read_warnings=_said(doubt, seen.clock.comparison),
         notice_days=managed.notice_days,
-        keeps_file=doubt is not None,
+        files=tuple(each.file for each in licenses if each.replaced_at is None),
+        keeps_files=doubt is not None,
         is_ledger_new=seen.record.last_sync is None,
         is_disputed=seen.dispute is not None,
     )
@@ -144,9 +143,8 @@ def apply(
     ]
     if attributes:
         managed.keycloak.ensure_writable()
-    for change in (seen.known.recovered, imported):
-        if change is not None:
-            managed.ledger.add_license(managed.name, change.license, change.replaced)
+    for change in (*seen.known.recovered, *([imported] if imported else [])):
+        managed.ledger.add_license(managed.name, change.license, change.replaced)
     managed.ledger.record_sync(_sync_record(managed, seen, plan), seats)
     managed.keycloak.write_attributes(attributes)
 

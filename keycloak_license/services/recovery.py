@@ -1,14 +1,15 @@
 """What the realm knows and the ledger has lost.
 
-In: the record of a realm and what the realm publishes; out: the licences that count, and the one that comes
-back into the ledger. Called by `reconcile.observe`.
+In: the ledger's licences and the realm's attributes; out: the licences that count, and those that come back
+into the ledger. Called by `reconcile.observe`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from keycloak_license.errors import LicenseRefusedError
+from keycloak_license.model.attributes import LICENSE_FILE, STANDBY_FILES
 from keycloak_license.model.license import License
 from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense
 from keycloak_license.plan.lifecycle import Installation
@@ -21,42 +22,70 @@ class KnownLicenses:
     """The licences of a realm, wherever they were found."""
 
     licenses: tuple[StoredLicense, ...]
-    recovered: LicenseChange | None = None
+    recovered: tuple[LicenseChange, ...] = ()
     """What only the realm knew, for the ledger."""
     doubt: str | None = None
-    """Why the licence file that only the realm has does not count."""
+    """Why a licence file that only the realm has does not count."""
 
 
-def recover_license(
+def recover_licenses(
     verifier: LicenseVerifier,
     stored: tuple[StoredLicense, ...],
-    published: str | None,
+    attributes: Mapping[str, str],
     installation: Installation,
     now: datetime,
 ) -> KnownLicenses:
-    """Return the ledger's licences, with the one that the realm publishes where the ledger has lost it.
+    """Return the ledger's licences, with those that the realm publishes where the ledger has lost them.
 
-    It was lost with the whole ledger, or the ledger was restored from a backup older than its import: then
-    it is a newer file of a licence that the ledger has. Another licence may be the only copy and is kept,
-    but whoever may write the realm's attributes cannot bring it into force.
+    They were lost with the whole ledger, or the ledger was restored from a backup older than an import:
+    then the realm has a newer file of a licence that the ledger has. Another licence may be the only copy
+    and is kept, but whoever may write the realm's attributes cannot bring it into force.
     """
+    published = attributes.get(LICENSE_FILE, "")
+    if not stored:
+        return _recover_all(verifier, [*attributes.get(STANDBY_FILES, "").splitlines(), published], now)
     if not published or any(each.file == published for each in stored):
         return KnownLicenses(stored)
     try:
         license_ = verifier.verify(published.encode())
-    except LicenseRefusedError as error:
-        doubt = None if stored else f"The licence file in the realm's attributes does not count: {error}"
-        return KnownLicenses(stored, doubt=doubt)
+    except LicenseRefusedError:
+        return KnownLicenses(stored)
+    return _recover_newer(verifier, stored, license_, installation, now)
+
+
+def _recover_all(verifier: LicenseVerifier, files: Sequence[str], now: datetime) -> KnownLicenses:
+    found: list[StoredLicense] = []
+    doubt = None
+    for file in dict.fromkeys(filter(None, files)):
+        try:
+            found.append(to_stored(verifier.verify(file.encode()), now))
+        except LicenseRefusedError as error:
+            doubt = f"A licence file in the realm's attributes does not count: {error}"
+    return KnownLicenses(tuple(found), tuple(LicenseChange(each) for each in found), doubt)
+
+
+def _recover_newer(
+    verifier: LicenseVerifier,
+    stored: tuple[StoredLicense, ...],
+    license_: License,
+    installation: Installation,
+    now: datetime,
+) -> KnownLicenses:
     known = [KnownLicense(each, read_license(verifier, each)) for each in stored]
-    new = StoredLicense(license_.number, license_.issue, published, imported_at=now)
-    if stored and all(each.number != new.number for each in stored):
+    new = to_stored(license_, now)
+    if all(each.number != new.number for each in stored):
         return KnownLicenses(stored, doubt=_unknown(new))
-    if stored and not _is_newest(KnownLicense(new, license_), known, installation):
+    if not _is_newest(KnownLicense(new, license_), known, installation):
         return KnownLicenses(stored)
     in_force = [each for each in known if each.stored.replaced_at is None]
     replaced = find_replaced(in_force, license_, installation, now)
     remaining = tuple(each for each in stored if each not in replaced)
-    return KnownLicenses((*remaining, new), recovered=LicenseChange(new, replaced))
+    return KnownLicenses((*remaining, new), (LicenseChange(new, replaced),))
+
+
+def to_stored(license_: License, now: datetime) -> StoredLicense:
+    """Return a licence as the ledger keeps it."""
+    return StoredLicense(license_.number, license_.issue, license_.file, imported_at=now)
 
 
 def read_license(verifier: LicenseVerifier, stored: StoredLicense) -> License | None:

@@ -9,7 +9,12 @@ from keycloak_license.model.changes import AttributeRemoved, AttributeSet
 from keycloak_license.model.license import LicenseState, LicenseType, Reason, Standing
 from keycloak_license.model.report import ApplicationUsage, RealmReport
 from keycloak_license.model.seat import Allocation, Claim
-from keycloak_license.plan.attributes import desired_attributes, plan_attributes, plan_verdict
+from keycloak_license.plan.attributes import (
+    backup_attributes,
+    desired_attributes,
+    plan_attributes,
+    plan_verdict,
+)
 from tests.unit.plan.samples import NO_LICENSE, NOON, a_license
 
 PRAGUE = ZoneInfo("Europe/Prague")
@@ -171,10 +176,10 @@ def test_who_waits_is_kept_in_order_where_others_are_seated() -> None:
     ]
     kept = {"license.WFM.queue": "c,a,b"}
 
-    assert list(plan_attributes(REPORT, PUBLISHED, allocations=allocations)) == [
+    assert list(plan_attributes(REPORT, PUBLISHED, backup=backup_attributes(allocations, []))) == [
         AttributeSet("license.WFM.queue", "c,a,b")
     ]
-    assert list(plan_attributes(REPORT, PUBLISHED | kept, allocations=allocations)) == []
+    assert list(plan_attributes(REPORT, PUBLISHED | kept, backup=backup_attributes(allocations, []))) == []
     assert list(plan_attributes(REPORT, PUBLISHED | kept)) == [AttributeRemoved("license.WFM.queue")]
     assert is_owned("license.WFM.queue")
 

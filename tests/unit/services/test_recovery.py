@@ -307,3 +307,45 @@ def test_importing_something_else_over_it_is_asked_for() -> None:
 
     with pytest.raises(LicenseRefusedError, match="would replace C-1, a licence that only the realm has"):
         world.import_file(third, NOON + HOUR, confirmed=False)
+
+
+def standing_by() -> World:
+    """A temporary licence over a commercial one, the renewal of which waits."""
+    world = World()
+    world.sync(NOON - HOUR)
+    world.import_file(world.sign_commercial(scope={"WFM": 2}))
+    world.import_file(world.sign_commercial(issue=2, starts_on=date(2026, 6, 1), expires_on=date(2027, 6, 1)))
+    world.import_file(world.sign(expires_on=date(2026, 5, 9)))
+    return world
+
+
+def test_a_deleted_ledger_costs_no_licence_that_stands_by() -> None:
+    world = standing_by()
+    before = world.sync(NOON + HOUR).realm
+    world.forget()
+
+    after = world.sync(NOON + 2 * HOUR)
+
+    assert after.realm.standing == before.standing
+    assert not [change for change in after.changes if change.kind.startswith("attribute")]
+    assert sorted(world.in_force()) == [("C-1", 1), ("C-1", 2), ("T-1", 1)]
+    assert world.sync(NOON + 10 * DAY).realm.standing.reason is Reason.ACTIVE
+
+
+def test_a_licence_alone_needs_nothing_beside_it() -> None:
+    assert "license.standby_files" not in settled().realm.attributes
+
+
+def test_one_whose_key_is_missing_for_a_while_stands_by_all_the_same() -> None:
+    world = standing_by()
+    world.sync(NOON + HOUR)
+    files = world.realm.attributes["license.standby_files"]
+    commercial = world.verifier.verify(files.splitlines()[0].encode())
+    world.verifier.distrust(commercial)
+
+    world.sync(NOON + 2 * HOUR)
+    assert world.realm.attributes["license.standby_files"] == files
+    world.forget()
+    report = world.sync(NOON + 3 * HOUR).realm
+    assert any("does not count" in each for each in report.warnings)
+    assert world.realm.attributes["license.standby_files"] == files
