@@ -96,6 +96,6 @@ class LedgerError(KeycloakLicenseError):
 
 
 class LicenseRefusedError(KeycloakLicenseError):
-    """A licence file is not genuine, not readable or not for this installation."""
+    """A licence file or activation key is refused, replacing was not confirmed, or access has ended."""
 
     exit_status = 4

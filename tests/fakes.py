@@ -309,17 +309,19 @@ class MemoryLedger:
         self._claims[sync.realm] = claims
         self._events.setdefault(sync.realm, []).extend(events)
 
-    def add_license(
-        self, realm: str, license_: StoredLicense, replaced: Sequence[StoredLicense] = ()
+    def add_licenses(
+        self, realm: str, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()
     ) -> None:
-        added = replace(license_, imported_at=_in_utc(license_.imported_at))
+        new = [replace(each, imported_at=_in_utc(each.imported_at)) for each in added]
         ended = {each.file for each in replaced}
-        self._licenses[realm] = [
-            replace(each, replaced_at=added.imported_at)
-            if each.replaced_at is None and each.file in ended
+        kept = [
+            replace(each, replaced_at=new[0].imported_at)
+            if new and each.replaced_at is None and each.file in ended
             else each
             for each in self._licenses.get(realm, ())
-        ] + [added]
+        ]
+        present = {each.file for each in kept if each.replaced_at is None}
+        self._licenses[realm] = kept + [each for each in new if each.file not in present]
 
     def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
         events = self._events.get(realm, ())

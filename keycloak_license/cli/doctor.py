@@ -13,15 +13,15 @@ from keycloak_license.cli.invocation import Invocation, JsonOption, RealmOption,
 from keycloak_license.cli.output import print_json, show_instant
 from keycloak_license.errors import ConfigurationError, LedgerError, LicenseRefusedError
 from keycloak_license.keycloak_api.probe import probe
+from keycloak_license.model.attributes import LICENSE_FILE
 from keycloak_license.model.check import Check, try_out
-from keycloak_license.model.license import LicenseState, Reason
+from keycloak_license.model.license import LicenseState, NotInForce, Reason
 from keycloak_license.services.installation import check_installation
-from keycloak_license.services.overview import check_time, read_status
+from keycloak_license.services.overview import check_time, list_all_licenses, read_status
 from keycloak_license.services.reconcile import ManagedRealm
 from keycloak_license.settings import Settings
 
 _NEXT = {
-    Reason.NO_LICENSE: ": import the file you were sent",
     Reason.NOT_STARTED: ": nobody has access before its first day",
     Reason.GRACE: ": send the vendor what keycloak-license activation-key prints",
     Reason.GRACE_OVER: ": send the vendor what keycloak-license activation-key prints",
@@ -91,7 +91,10 @@ def _describe_ledger(settings: Settings) -> str:
 
 
 def _describe_license(managed: ManagedRealm) -> str:
-    standing = read_status(managed, now()).standing
+    report = read_status(managed, now())
+    standing = report.standing
+    if standing.reason is Reason.NO_LICENSE:
+        return _describe_no_license(managed)
     ends = f", last day {standing.license.expires_on.isoformat()}" if standing.license else ""
     ends_word = "until" if standing.is_granted else "ended at"
     until = f", access {ends_word} {show_instant(standing.stops_at)}" if standing.stops_at else ""
@@ -99,3 +102,15 @@ def _describe_license(managed: ManagedRealm) -> str:
     if standing.state is LicenseState.NONE or standing.is_granted:
         return f"{found}{_NEXT.get(standing.reason, '')}"
     raise LicenseRefusedError(f"{found}{_NEXT[standing.reason]}")
+
+
+def _describe_no_license(managed: ManagedRealm) -> str:
+    """Tell whether a licence was lost, does not count any more, or was never there."""
+    for each in list_all_licenses(managed, now()):
+        if each.reason is NotInForce.NOT_VERIFIED:
+            raise LicenseRefusedError(
+                f"NONE, access blocked: licence {each.stored.label} does not count, {each.explanation}"
+            )
+    if managed.keycloak.read_attributes().get(LICENSE_FILE):
+        return "NONE in the ledger, but the realm has one: run keycloak-license sync, which takes it back"
+    return "NONE, access blocked (no_license): import the file you were sent"

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, is_interactive, now
 from keycloak_license.cli.output import (
-    describe_license,
+    describe_standing,
     print_changes,
     print_json,
     print_lines,
@@ -93,16 +93,14 @@ def _ask(result: LicenseImport) -> bool:
     _print_preview(result, err=True)
     seats = [change for change in result.plan.changes if isinstance(change, ClaimChange)]
     print_changes(seats, is_dry_run=True, err=True)
-    if result.doubt:
-        typer.echo(f"{result.doubt}; it is the only copy.", err=True)
-    numbers = ", ".join(each.number for each in result.replaced) or "that only the realm has"
-    return typer.confirm(f"Replace licence {numbers}?", err=True)
+    labels = ", ".join(each.label for each in result.replaced)
+    return typer.confirm(f"Replace licence {labels}?", err=True)
 
 
 def _print_preview(result: LicenseImport, *, err: bool = False) -> None:
     for heading, report in (("Before", result.before), ("After", result.plan.report)):
         typer.echo(f"{heading}:", err=err)
-        print_lines(describe_license(report), err=err)
+        print_lines(describe_standing(report), err=err)
         print_table(usage_table(report.applications), err=err)
 
 

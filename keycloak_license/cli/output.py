@@ -53,6 +53,13 @@ def print_report(report: RealmReport) -> None:
 
 
 def describe_license(report: RealmReport) -> list[str]:
+    """Return the lines about a realm's licence, and when it was synced last."""
+    seen = "never" if report.synced_at is None else show_instant(report.synced_at)
+    is_partial = report.synced_at is not None and not report.is_complete
+    return [*describe_standing(report), f"Last sync {seen}{', incomplete' if is_partial else ''}"]
+
+
+def describe_standing(report: RealmReport) -> list[str]:
     """Return the lines about a realm's licence: dates, and the instant at which access ends."""
     standing = report.standing
     lines = [f"Realm {report.realm}: licence {standing.state}, access {standing.access} ({standing.reason})"]
@@ -64,10 +71,6 @@ def describe_license(report: RealmReport) -> list[str]:
     if standing.stops_at is not None:
         verb = "Access ends at" if standing.is_granted else "Access ended at"
         lines.append(f"{verb} {show_instant(standing.stops_at)}")
-    seen = "never" if report.synced_at is None else show_instant(report.synced_at)
-    lines.append(
-        f"Last sync {seen}" + ("" if report.is_complete or report.synced_at is None else ", incomplete")
-    )
     return lines
 
 

@@ -114,10 +114,11 @@ def _keys_of_vendor(signing: SigningKey, folder: Path | None) -> TrustedKeys:
     if folder is None:
         return own
     listed = TrustedKeys.load(folder)
-    if signing.kid in listed.revoked:
+    if signing.kid in (*listed.revoked, *listed.retired):
+        what = "revoked" if signing.kid in listed.revoked else "retired"
         raise ConfigurationError(
-            f'The key "{signing.kid}" given as --key is revoked in {folder}, so nothing that it signs would '
-            f"count; give a current one."
+            f'The key "{signing.kid}" given as --key is {what} in {folder}, so nothing that it signs would '
+            f"be imported; give a current one."
         )
     return replace(listed, keys={**listed.keys, **own.keys})
 

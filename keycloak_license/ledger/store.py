@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, insert, select, update
 
 from keycloak_license.errors import LedgerError
 from keycloak_license.ledger import rows
@@ -105,16 +105,23 @@ class SqlLedger:
             if events:
                 connection.execute(insert(seat_events), events)
 
-    def add_license(
-        self, realm: str, license_: StoredLicense, replaced: Sequence[StoredLicense] = ()
+    def add_licenses(
+        self, realm: str, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()
     ) -> None:
-        """Keep a licence, and take the replaced ones out of force at the instant of its import."""
+        """Keep licences, and take the replaced ones out of force at the instant of the first one's import.
+
+        One transaction. A file that is in force already is not kept twice.
+        """
         in_force = (licenses.c.realm == realm) & licenses.c.replaced_at.is_(None)
         is_replaced = licenses.c.file.in_([each.file for each in replaced])
-        end = update(licenses).where(in_force & is_replaced).values(replaced_at=license_.imported_at)
         with writing(self._engine) as connection:
-            connection.execute(end)
-            connection.execute(insert(licenses), [rows.row(realm, license_)])
+            for license_ in added[:1]:
+                end = update(licenses).where(in_force & is_replaced)
+                connection.execute(end.values(replaced_at=license_.imported_at))
+            present = set(connection.scalars(select(licenses.c.file).where(in_force)))
+            new = [rows.row(realm, each) for each in added if each.file not in present]
+            if new:
+                connection.execute(insert(licenses), new)
 
     def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
         """Return the history of claims, oldest first."""

@@ -20,6 +20,11 @@ class StoredLicense:
     imported_at: datetime
     replaced_at: datetime | None = None
 
+    @property
+    def label(self) -> str:
+        """How people read it."""
+        return f"{self.number} issue {self.issue}"
+
 
 @dataclass(frozen=True, slots=True)
 class KnownLicense:
@@ -31,9 +36,9 @@ class KnownLicense:
 
 @dataclass(frozen=True, slots=True)
 class LicenseChange:
-    """A licence that comes into the ledger, and those it takes out of force."""
+    """Licences that come into the ledger, and those they take out of force."""
 
-    license: StoredLicense
+    added: tuple[StoredLicense, ...]
     replaced: tuple[StoredLicense, ...] = ()
 
 

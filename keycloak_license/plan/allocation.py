@@ -57,6 +57,15 @@ def allocate(
     )
 
 
+def stamp_after(claims: Iterable[Claim], now: datetime) -> datetime:
+    """Return `now`, or just after the latest claim where a clock that was wrong has got ahead of it.
+
+    First come stays first served, whatever clocks do.
+    """
+    stamps = [stamp for claim in claims for stamp in (claim.claimed_at, claim.seated_at) if stamp]
+    return max([now, *(stamp + timedelta(microseconds=1) for stamp in stamps)])
+
+
 def freeze(application: str, claims: Iterable[Claim], limit: int | None) -> Allocation:
     """Return the claims as they are: nobody gains, nobody loses."""
     ordered = sorted(claims, key=_queue_order)

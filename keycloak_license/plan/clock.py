@@ -29,6 +29,11 @@ class ClockReading:
     doubt: str | None = None
     """What is wrong with time as it went on."""
 
+    @property
+    def believed(self) -> datetime:
+        """The time by which something may end for good: not one that a clock only just leapt to."""
+        return self.now if self.mark.leapt_to is None else self.mark.reached or self.now
+
 
 def read_clock(here: datetime, keycloak: datetime | None, mark: ClockMark) -> ClockReading:
     """Return what time it is taken to be.
@@ -80,12 +85,14 @@ def _doubt(shown: datetime, mark: ClockMark, following: ClockMark) -> str | None
     if mark.reached is not None and shown < mark.reached - TOLERANCE:
         return (
             f"The clock went back by {_show(mark.reached - shown)}, and licences are judged as of "
-            f"{mark.reached.isoformat(sep=' ', timespec='seconds')} until it is later than that: set it right"
+            f"{mark.reached.isoformat(sep=' ', timespec='seconds')} until it is later than that: set it "
+            "right, or wait for that if it is right"
         )
     if following.reached is not None and following.leapt_to is not None:
         return (
-            f"The clock is {_show(following.leapt_to - following.reached)} past the last sync: if it was set "
-            "wrong, set it right and sync, and nothing is lost"
+            f"The clock went on by {_show(following.leapt_to - following.reached)} without a sync: if that "
+            "is right, do nothing, it is believed after twelve hours; if it was set wrong, set it right and "
+            "sync, and nothing is lost"
         )
     return None
 

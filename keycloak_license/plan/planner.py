@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keycloak_license.model.application import Application
-from keycloak_license.model.attributes import LICENSE_FILE, STANDBY_FILES
+from keycloak_license.model.attributes import LICENSE_FILE
 from keycloak_license.model.changes import (
     AttributeChange,
     Change,
@@ -25,7 +25,7 @@ from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
 from keycloak_license.model.realm import RealmSnapshot, User
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
 from keycloak_license.model.seat import Allocation, Claim
-from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_queue
+from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_queue, stamp_after
 from keycloak_license.plan.attributes import backup_attributes, plan_attributes, plan_verdict
 from keycloak_license.plan.consumers import find_warnings, resolve_consumers
 from keycloak_license.plan.notices import NoticeDaysError, expiry_notice, notice_days
@@ -49,9 +49,7 @@ class SyncInputs:
     notice_days: tuple[int, ...] = ()
     """How many days before access ends to say so, unless the realm's admins have set others."""
     files: tuple[str, ...] = ()
-    """Of the licences in force."""
-    keeps_files: bool = False
-    """Whether the realm's licence files stay although they do not count: they may be the only copies."""
+    """Of the licences in force, and of those that only the realm has."""
     is_ledger_new: bool = False
     """Whether the ledger knows nothing of this realm: it may have been lost."""
     is_disputed: bool = False
@@ -81,9 +79,10 @@ def _allocate(inputs: SyncInputs, application: Application, claims: Sequence[Cla
     if inputs.is_disputed:
         return freeze(application.id, claims, terms.limit)
     consumers = resolve_consumers(inputs.snapshot, application, _exempt_here(inputs.standing, claims))
+    at = stamp_after(claims, inputs.now)
     if inputs.is_ledger_new:
         claims = recover_queue(application.id, consumers, inputs.snapshot.attributes, inputs.now)
-    return allocate(application.id, consumers, claims, terms, inputs.now)
+    return allocate(application.id, consumers, claims, terms, at)
 
 
 def _plan_attributes(
@@ -92,9 +91,11 @@ def _plan_attributes(
     current = inputs.snapshot.attributes
     if inputs.is_disputed:
         return plan_verdict(report, current)
-    counting = inputs.standing.license.file if inputs.standing.license else ""
-    standby = [file for file in inputs.files if file != counting]
-    kept = frozenset({LICENSE_FILE, STANDBY_FILES}) if inputs.keeps_files else frozenset()
+    counting = inputs.standing.license
+    published = counting.file if counting else current.get(LICENSE_FILE, "")
+    standby = [file for file in inputs.files if file != published]
+    # Where no licence counts, a file that may be the only copy stays where it is.
+    kept = frozenset({LICENSE_FILE}) if not counting and published in inputs.files else frozenset()
     return plan_attributes(report, current, kept, backup_attributes(allocations, standby))
 
 

@@ -5,11 +5,13 @@ newer. Called by `services.licenses`.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from keycloak_license.model.license import License, LicenseType
 from keycloak_license.model.record import KnownLicense, StoredLicense
 from keycloak_license.plan.lifecycle import Installation, day_start
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def find_replaced(
@@ -55,3 +57,16 @@ def find_newer(
     same_number = [each for each in known if each.stored.number == new.number]
     newer = [each.stored for each in same_number if is_newer(each)]
     return max(newer, key=lambda stored: stored.issue, default=None)
+
+
+def follows(new: License, known: Iterable[KnownLicense], installation: Installation) -> bool:
+    """Whether a file came after every known file of its licence."""
+    mine = KnownLicense(StoredLicense(new.number, new.issue, new.file, _NEVER), new)
+    return all(each.license and find_newer([mine], each.license, installation) for each in known)
+
+
+def is_foreign(license_: License, installation: Installation) -> bool:
+    """Whether a licence was activated for another installation, and so gives no access here."""
+    if license_.type is LicenseType.TEMPORARY or license_.activation is None:
+        return False
+    return not installation.is_named_by(license_.activation)

@@ -1,6 +1,6 @@
 """Whose realm this is: ledger and realm must name the same installation.
 
-In: both ids, or a `ManagedRealm` parts of which are asked; out: sentences that name the way out. Called by
+In: both ids, or the realm and the ledger that know them; out: sentences that name the way out. Called by
 `reconcile`, `overview` and `cli.doctor`.
 """
 
@@ -25,10 +25,11 @@ def explain_dispute(realm: str, own_id: str | None, published_id: str | None) ->
         return None
     return (
         f"Realm {realm} says it is installation {published_id}, and the ledger is that of {own_id} (one of "
-        "them was cloned or restored), so no licence gives access and nothing is overwritten: either remove "
-        f"the realm's attribute (kcadm.sh update realms/{realm} -s 'attributes.\"{INSTALLATION_ID}\"=') and "
-        "sync, which puts the ledger's id there, or let `database` name the ledger of that installation or "
-        "an empty one, which takes over the realm's id"
+        "them was cloned or restored), so no licence gives access, and only state, access and reason are "
+        "written: either remove the realm's attribute "
+        f"(kcadm.sh update realms/{realm} -s 'attributes.\"{INSTALLATION_ID}\"=') and sync, which puts the "
+        "ledger's id there, or let `database` name the ledger of that installation or an empty one, which "
+        "takes over the realm's id"
     )
 
 

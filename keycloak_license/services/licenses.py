@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from keycloak_license.errors import LicenseRefusedError
-from keycloak_license.model.attributes import LICENSE_FILE
-from keycloak_license.model.license import License, LicenseType
+from keycloak_license.model.license import License
 from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense
 from keycloak_license.model.report import RealmReport, SyncPlan
-from keycloak_license.plan.replacement import find_newer, find_replaced
+from keycloak_license.plan.replacement import find_newer, find_replaced, is_foreign
 from keycloak_license.services.reconcile import (
     ManagedRealm,
     Observation,
@@ -34,13 +33,6 @@ class LicenseImport:
     plan: SyncPlan
     is_known: bool
     """Whether this very file is in force already; then nothing is changed."""
-    doubt: str | None = None
-    """Why a licence file that only the realm has does not count; importing would write over it."""
-
-    @property
-    def asks(self) -> tuple[str, ...]:
-        """What has to be confirmed; empty when nothing is lost by the import."""
-        return (*(each.file for each in self.replaced), *([self.doubt] if self.doubt else []))
 
 
 Confirm = Callable[[LicenseImport], bool]
@@ -62,19 +54,20 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, clock: 
     """
     license_ = managed.verifier.verify(file)
     seen, result = _prepare(managed, license_, clock())
-    while result.asks:
+    while result.replaced:
         if not confirm(result):
+            numbers = _names([each.label for each in result.replaced])
             raise LicenseRefusedError(
-                f"Licence {license_.number} was not imported because it would replace "
-                f"{_what_it_replaces(result)} in realm {managed.name}: confirm with --replace"
+                f"Licence {license_.number} was not imported because it would replace {numbers} in realm "
+                f"{managed.name}: confirm with --replace"
             )
         # Others went on working while the question was open.
-        confirmed = result.asks
+        confirmed = [each.file for each in result.replaced]
         seen, result = _prepare(managed, license_, clock())
-        if result.asks == confirmed:
+        if [each.file for each in result.replaced] == confirmed:
             break
     if not result.is_known:
-        apply(managed, seen, result.plan, LicenseChange(to_stored(license_, seen.now), result.replaced))
+        apply(managed, seen, result.plan, LicenseChange((to_stored(license_, seen.now),), result.replaced))
     return result
 
 
@@ -91,13 +84,11 @@ def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[O
         return seen, LicenseImport(license_, (), present.report, unchanged, is_known=True)
     _refuse_older(managed, seen, known, license_)
     managed.verifier.accept(license_.file.encode())
-    replaced = find_replaced(in_force, license_, seen.installation, seen.now)
+    replaced = find_replaced(in_force, license_, seen.installation, seen.clock.believed)
     remaining = [each.stored for each in in_force if each.stored not in replaced]
-    plan = make_plan(managed, seen, [*remaining, to_stored(license_, seen.now)], is_import=True)
+    plan = make_plan(managed, seen, [*remaining, to_stored(license_, seen.now)])
     _refuse_foreign(license_, seen, present.report)
-    is_the_doubted = seen.snapshot.attributes.get(LICENSE_FILE) == license_.file
-    doubt = None if is_the_doubted else seen.known.doubt
-    return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False, doubt=doubt)
+    return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False)
 
 
 def _refuse_unknown_applications(managed: ManagedRealm, license_: License) -> None:
@@ -129,19 +120,13 @@ def _refuse_older(
 def _refuse_foreign(license_: License, seen: Observation, before: RealmReport) -> None:
     """Refuse to end access, now or later, by a file that was activated for somebody else."""
     activation, here = license_.activation, seen.installation
-    if license_.type is LicenseType.TEMPORARY or activation is None or here.is_named_by(activation):
+    if activation is None or not is_foreign(license_, here) or not before.standing.is_granted:
         return
-    if before.standing.is_granted:
-        raise LicenseRefusedError(
-            f"Licence {license_.number} is activated for installation {activation.installation_id}, realm id "
-            f"{activation.realm_id}, and this is installation {here.installation_id}, realm id "
-            f"{here.realm_id}: ask the vendor for one made from your own activation key"
-        )
-
-
-def _what_it_replaces(result: LicenseImport) -> str:
-    unread = ["a licence that only the realm has"] if result.doubt else []
-    return _names([*(each.number for each in result.replaced), *unread])
+    raise LicenseRefusedError(
+        f"Licence {license_.number} is activated for installation {activation.installation_id}, realm id "
+        f"{activation.realm_id}, and this is installation {here.installation_id}, realm id "
+        f"{here.realm_id}: ask the vendor for one made from your own activation key"
+    )
 
 
 def _names(ids: Sequence[str]) -> str:

@@ -41,10 +41,13 @@ class Ledger(Protocol):
     def record_sync(self, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         """Carry out claim changes, write their seat events and the sync itself, as one transaction."""
 
-    def add_license(
-        self, realm: str, license_: StoredLicense, replaced: Sequence[StoredLicense] = ()
+    def add_licenses(
+        self, realm: str, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()
     ) -> None:
-        """Keep a licence, and take the replaced ones out of force at the instant of its import."""
+        """Keep licences, and take the replaced ones out of force at the instant of the first one's import.
+
+        One transaction; a file that is in force already is not kept twice.
+        """
 
     def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
         """Return the history of claims, oldest first."""

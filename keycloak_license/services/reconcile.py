@@ -10,9 +10,9 @@ from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from keycloak_license.errors import LicenseRefusedError
+from keycloak_license.errors import IncompleteSyncError, LicenseRefusedError
 from keycloak_license.model.application import Application
-from keycloak_license.model.attributes import INSTALLATION_ID
+from keycloak_license.model.attributes import INSTALLATION_ID, queue_attribute
 from keycloak_license.model.changes import AttributeChange, AttributeRemoved, AttributeSet, SeatChange
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import RealmSnapshot
@@ -97,17 +97,16 @@ def observe(managed: ManagedRealm, now: datetime) -> Observation:
     dispute = explain_dispute(managed.name, own_id, published_id)
     installation = Installation(own_id, snapshot.realm_id, managed.zone, is_disputed=dispute is not None)
     attributes = {} if dispute else snapshot.attributes
-    known = recover_licenses(managed.verifier, record.licenses, attributes, installation, clock.now)
+    known = recover_licenses(managed.verifier, record.licenses, attributes, installation, clock.believed)
     return Observation(snapshot, record, clock, installation, known, dispute)
 
 
-def make_plan(
-    managed: ManagedRealm, seen: Observation, licenses: Sequence[StoredLicense], *, is_import: bool = False
-) -> SyncPlan:
-    """Plan a sync as if these were the imported licences; an import writes over what is doubted."""
-    doubt = None if is_import else seen.known.doubt
+def make_plan(managed: ManagedRealm, seen: Observation, licenses: Sequence[StoredLicense]) -> SyncPlan:
+    """Plan a sync as if these were the imported licences."""
     genuine, warnings = verify_licenses(managed.verifier, licenses)
     warnings = managed.warnings + warnings + _said(seen.dispute, seen.clock.doubt)
+    in_force = [each.file for each in licenses if each.replaced_at is None]
+    doubted = {file: why for file, why in seen.known.doubted.items() if file not in in_force}
     inputs = SyncInputs(
         snapshot=seen.snapshot,
         applications=managed.applications,
@@ -116,10 +115,9 @@ def make_plan(
         installation_id=seen.installation.installation_id,
         now=seen.now,
         warnings=warnings,
-        read_warnings=_said(doubt, seen.clock.comparison),
+        read_warnings=(*doubted.values(), *_said(seen.clock.comparison)),
         notice_days=managed.notice_days,
-        files=tuple(each.file for each in licenses if each.replaced_at is None),
-        keeps_files=doubt is not None,
+        files=(*in_force, *doubted),
         is_ledger_new=seen.record.last_sync is None,
         is_disputed=seen.dispute is not None,
     )
@@ -137,16 +135,29 @@ def apply(
 
     A missing right is found out before either, so that it leaves nothing half done.
     """
+    if seen.record.last_sync is None and not plan.report.is_complete:
+        _refuse_to_begin(managed, seen)
     seats = [change for change in plan.changes if isinstance(change, SeatChange)]
     attributes: list[AttributeChange] = [
         change for change in plan.changes if isinstance(change, AttributeSet | AttributeRemoved)
     ]
     if attributes:
         managed.keycloak.ensure_writable()
-    for change in (*seen.known.recovered, *([imported] if imported else [])):
-        managed.ledger.add_license(managed.name, change.license, change.replaced)
+    for change in (seen.known.recovered, imported):
+        if change is not None:
+            managed.ledger.add_licenses(managed.name, change.added, change.replaced)
     managed.ledger.record_sync(_sync_record(managed, seen, plan), seats)
     managed.keycloak.write_attributes(attributes)
+
+
+def _refuse_to_begin(managed: ManagedRealm, seen: Observation) -> None:
+    """Leave all as it is while a lost ledger cannot tell the holders that are missing from the list."""
+    if any(queue_attribute(each.id) in seen.snapshot.attributes for each in managed.applications):
+        raise IncompleteSyncError(
+            f"The ledger knows nothing of realm {managed.name} yet, people wait for seats there, and it "
+            f"could not be read completely, so nothing was changed ({seen.snapshot.gaps[0]}): mend that and "
+            "sync again"
+        )
 
 
 def _sync_record(managed: ManagedRealm, seen: Observation, plan: SyncPlan) -> SyncRecord:

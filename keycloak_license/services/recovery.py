@@ -1,11 +1,12 @@
 """What the realm knows and the ledger has lost.
 
 In: the ledger's licences and the realm's attributes; out: the licences that count, and those that come back
-into the ledger. Called by `reconcile.observe`.
+into the ledger. Called by `reconcile.observe`. No licence file that the realm shows is ever lost: what does
+not count stays among those that stand by.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from keycloak_license.errors import LicenseRefusedError
@@ -13,7 +14,7 @@ from keycloak_license.model.attributes import LICENSE_FILE, STANDBY_FILES
 from keycloak_license.model.license import License
 from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense
 from keycloak_license.plan.lifecycle import Installation
-from keycloak_license.plan.replacement import find_newer, find_replaced
+from keycloak_license.plan.replacement import find_replaced, follows, is_foreign
 from keycloak_license.services.ports import LicenseVerifier
 
 
@@ -22,10 +23,10 @@ class KnownLicenses:
     """The licences of a realm, wherever they were found."""
 
     licenses: tuple[StoredLicense, ...]
-    recovered: tuple[LicenseChange, ...] = ()
+    recovered: LicenseChange | None = None
     """What only the realm knew, for the ledger."""
-    doubt: str | None = None
-    """Why a licence file that only the realm has does not count."""
+    doubted: Mapping[str, str] = field(default_factory=dict)
+    """Files that only the realm has and that do not count, each with the reason why."""
 
 
 def recover_licenses(
@@ -38,49 +39,53 @@ def recover_licenses(
     """Return the ledger's licences, with those that the realm publishes where the ledger has lost them.
 
     They were lost with the whole ledger, or the ledger was restored from a backup older than an import:
-    then the realm has a newer file of a licence that the ledger has. Another licence may be the only copy
-    and is kept, but whoever may write the realm's attributes cannot bring it into force.
+    then the realm has a newer file of a licence that the ledger has. Another licence is kept, but whoever
+    may write the realm's attributes cannot bring it into force.
     """
-    published = attributes.get(LICENSE_FILE, "")
-    if not stored:
-        return _recover_all(verifier, [*attributes.get(STANDBY_FILES, "").splitlines(), published], now)
-    if not published or any(each.file == published for each in stored):
-        return KnownLicenses(stored)
-    try:
-        license_ = verifier.verify(published.encode())
-    except LicenseRefusedError:
-        return KnownLicenses(stored)
-    return _recover_newer(verifier, stored, license_, installation, now)
-
-
-def _recover_all(verifier: LicenseVerifier, files: Sequence[str], now: datetime) -> KnownLicenses:
-    found: list[StoredLicense] = []
-    doubt = None
-    for file in dict.fromkeys(filter(None, files)):
+    published, standby = attributes.get(LICENSE_FILE, ""), attributes.get(STANDBY_FILES, "").splitlines()
+    known = {each.file for each in stored}
+    read = verifier.accept if stored else verifier.verify
+    found: list[License] = []
+    doubted: dict[str, str] = {}
+    for file in dict.fromkeys(file for file in (published, *standby) if file and file not in known):
         try:
-            found.append(to_stored(verifier.verify(file.encode()), now))
+            found.append(read(file.encode()))
         except LicenseRefusedError as error:
-            doubt = f"A licence file in the realm's attributes does not count: {error}"
-    return KnownLicenses(tuple(found), tuple(LicenseChange(each) for each in found), doubt)
+            # What somebody wrote over the ledger's own file is no loss.
+            if not stored or file != published:
+                doubted[file] = f"A licence file in the realm's attributes does not count: {error}"
+    if stored and not found:
+        return KnownLicenses(stored, doubted=doubted)
+    if stored:
+        present = [KnownLicense(each, read_license(verifier, each)) for each in stored]
+        return _recover_newer(present, found, doubted, installation, now)
+    added = tuple(to_stored(each, now) for each in found)
+    return KnownLicenses(added, LicenseChange(added) if added else None, doubted)
 
 
 def _recover_newer(
-    verifier: LicenseVerifier,
-    stored: tuple[StoredLicense, ...],
-    license_: License,
+    stored: Sequence[KnownLicense],
+    found: Sequence[License],
+    doubted: dict[str, str],
     installation: Installation,
     now: datetime,
 ) -> KnownLicenses:
-    known = [KnownLicense(each, read_license(verifier, each)) for each in stored]
-    new = to_stored(license_, now)
-    if all(each.number != new.number for each in stored):
-        return KnownLicenses(stored, doubt=_unknown(new))
-    if not _is_newest(KnownLicense(new, license_), known, installation):
-        return KnownLicenses(stored)
-    in_force = [each for each in known if each.stored.replaced_at is None]
-    replaced = find_replaced(in_force, license_, installation, now)
-    remaining = tuple(each for each in stored if each not in replaced)
-    return KnownLicenses((*remaining, new), (LicenseChange(new, replaced),))
+    known = list(stored)
+    added: list[StoredLicense] = []
+    replaced: list[StoredLicense] = []
+    for license_ in found:
+        same = [each for each in known if each.stored.number == license_.number]
+        if not same or is_foreign(license_, installation):
+            doubted[license_.file] = _explain(license_)
+        elif follows(license_, same, installation):
+            in_force = [each for each in known if each.stored.replaced_at is None]
+            ended = find_replaced(in_force, license_, installation, now)
+            known = [each for each in known if each.stored not in ended]
+            added.append(to_stored(license_, now))
+            known.append(KnownLicense(added[-1], license_))
+            replaced += ended
+    change = LicenseChange(tuple(added), tuple(replaced)) if added else None
+    return KnownLicenses(tuple(each.stored for each in known), change, doubted)
 
 
 def to_stored(license_: License, now: datetime) -> StoredLicense:
@@ -96,15 +101,9 @@ def read_license(verifier: LicenseVerifier, stored: StoredLicense) -> License | 
         return None
 
 
-def _is_newest(new: KnownLicense, known: Sequence[KnownLicense], installation: Installation) -> bool:
-    """Whether it came after every file of its number that is known."""
-    same = [each.license for each in known if each.stored.number == new.stored.number]
-    return all(each is not None and find_newer([new], each, installation) for each in same)
-
-
-def _unknown(license_: StoredLicense) -> str:
+def _explain(license_: License) -> str:
     return (
-        f"The realm's attribute license.file holds licence {license_.number}, issue {license_.issue}, which "
-        "the ledger does not know (it may have been restored from a backup), and is left as it is: import "
-        "that licence, or remove the attribute"
+        f"The realm's attributes hold licence {license_.number}, issue {license_.issue}, which the ledger "
+        "does not know or which is of another installation, and keep it: import it, or remove its line from "
+        f"{STANDBY_FILES}"
     )

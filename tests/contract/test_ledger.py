@@ -41,7 +41,7 @@ def test_both_ledgers_tell_the_same_after_any_history(
                     ledger.record_sync(*step)
                 else:
                     realm, license_, keep = step
-                    ledger.add_license(realm, license_, ledger.load(realm).licenses[keep:])
+                    ledger.add_licenses(realm, [license_], ledger.load(realm).licenses[keep:])
         for realm in ("a", "b", "never seen"):
             assert memory.load(realm) == database.load(realm)
             for application in (None, "WFM", "wfm", "none"):
@@ -91,7 +91,7 @@ def test_instants_come_back_in_utc(ledger: Ledger) -> None:
     at = datetime(2026, 1, 1, 3, 0, tzinfo=east)
     given_seat = SeatAssigned(claim("bob", claimed_at=at, seated_at=at), "free")
     ledger.record_sync(sync(synced_at=at), [given_seat])
-    ledger.add_license("acme", replace(a_license(), imported_at=at))
+    ledger.add_licenses("acme", [replace(a_license(), imported_at=at)])
 
     record = ledger.load("acme")
     assert record.last_sync is not None
@@ -109,23 +109,23 @@ def test_instants_come_back_in_utc(ledger: Ledger) -> None:
 def test_a_time_without_a_zone_is_refused_and_nothing_written(ledger: Ledger) -> None:
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
     ledger.record_sync(sync(), assign("ann"))
-    ledger.add_license("acme", a_license("L-0"))
+    ledger.add_licenses("acme", [a_license("L-0")])
     before = ledger.load("acme"), ledger.seat_events("acme")
     with pytest.raises(ValueError, match="has no time zone"):
         ledger.record_sync(sync(synced_at=naive), assign("bob"))
     with pytest.raises(ValueError, match="has no time zone"):
         ledger.record_sync(sync(minutes=1), [*assign("bob"), SeatAssigned(claim("c", seated_at=naive), "")])
     with pytest.raises(ValueError, match="has no time zone"):
-        ledger.add_license("acme", replace(a_license("L-1"), imported_at=naive), [a_license("L-0")])
+        ledger.add_licenses("acme", [replace(a_license("L-1"), imported_at=naive)], [a_license("L-0")])
     assert (ledger.load("acme"), ledger.seat_events("acme")) == before
 
 
 def test_realms_know_nothing_of_each_other(ledger: Ledger) -> None:
     for name in ("acme", "Acme"):
         ledger.record_sync(sync(name), assign("ann"))
-        ledger.add_license(name, a_license())
+        ledger.add_licenses(name, [a_license()])
     ledger.record_sync(sync(minutes=1), [SeatReleased(claim("ann"), "gone")])
-    ledger.add_license("acme", a_license("L-2", minutes=1), [a_license()])
+    ledger.add_licenses("acme", [a_license("L-2", minutes=1)], [a_license()])
 
     assert ledger.load("Acme").claims == (claim("ann"),)
     assert ledger.load("Acme").licenses == (a_license(),)
@@ -134,7 +134,7 @@ def test_realms_know_nothing_of_each_other(ledger: Ledger) -> None:
 
 def test_a_license_takes_only_those_it_replaces_out_of_force(ledger: Ledger) -> None:
     first, second, third = (a_license(f"L-{number}", minutes=number) for number in (1, 2, 3))
-    ledger.add_license("acme", first)
-    ledger.add_license("acme", second)
-    ledger.add_license("acme", third, [first])
+    ledger.add_licenses("acme", [first])
+    ledger.add_licenses("acme", [second])
+    ledger.add_licenses("acme", [third], [first])
     assert ledger.load("acme").licenses == (replace(first, replaced_at=third.imported_at), second, third)

@@ -277,7 +277,7 @@ def managed_with_seats(federation: Federation, seats: int) -> ManagedRealm:
             scope={"WFM": seats},
         )
     )
-    ledger.add_license(federation.realm.name, StoredLicense("L-1", 1, license_.file, NOON))
+    ledger.add_licenses(federation.realm.name, [StoredLicense("L-1", 1, license_.file, NOON)])
     return ManagedRealm(
         name=federation.realm.name,
         zone=ZoneInfo("UTC"),

@@ -238,7 +238,10 @@ def test_a_lost_ledger_and_a_licence_file_of_nonsense_leave_a_warning_and_the_fi
     assert (document["license"]["state"], document["license"]["reason"]) == ("NONE", "no_license")
     assert any("attributes" in warning for warning in document["warnings"])
     assert license_attributes(crew.site.realm)["license.file"] == "nonsense"
-    assert "--replace" in crew.site.call("import", desk.issue("C-2")).refused(4)
+
+    # An import takes its place, and loses nothing.
+    crew.site.call("import", desk.issue("C-2")).done()
+    assert license_attributes(crew.site.realm)["license.standby_files"] == "nonsense"
 
 
 def test_with_both_lost_it_is_a_new_installation_without_a_licence(crew: Crew, desk: Desk) -> None:

@@ -80,7 +80,7 @@ def assert_replacing_is_asked_for(site: Site, active: Path) -> None:
 
     assert refused.status == 4
     assert written(site) == before
-    shown = refused.stderr.partition("Replace licence C-1?")[0]
+    shown = refused.stderr.partition("Replace licence C-1 issue 1?")[0]
     was, _, becomes = shown.partition("Before:")[2].partition("After:")
     assert "NOT_ACTIVATED, access granted (grace)" in was
     assert "OK, access granted (active)" in becomes
@@ -89,7 +89,7 @@ def assert_replacing_is_asked_for(site: Site, active: Path) -> None:
 
 
 def assert_it_is_ok(site: Site, active: Path) -> None:
-    site.answer("import", active, question="Replace licence C-1?", answer="y").done()
+    site.answer("import", active, question="Replace licence C-1 issue 1?", answer="y").done()
 
     assert standing(site) == ("OK", "granted", "active", "C-1")
     assert site.usage() == (2, 2, 1)

@@ -99,7 +99,7 @@ def test_licenses(world: World, golden: Golden) -> None:
 
     def add(license_: License, *replaced: StoredLicense) -> License:
         stored = StoredLicense(license_.number, license_.issue, license_.file, imported_at=TUESDAY)
-        world.ledger.add_license("acme", stored, replaced)
+        world.ledger.add_licenses("acme", [stored], replaced)
         return license_
 
     add(world.sign_commercial(number="C-expired", expires_on=date(2026, 2, 28)), *there)

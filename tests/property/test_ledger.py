@@ -121,7 +121,7 @@ def test_licenses_stay_in_force_until_they_are_replaced(
     for number, (drawn, chosen) in enumerate(imports):
         license_ = StoredLicense(drawn.number, drawn.issue, f"{number} {drawn.file}", drawn.imported_at)
         replaced = [known for index, known in enumerate(expected) if index in chosen]
-        ledger.add_license(realm, license_, replaced)
+        ledger.add_licenses(realm, [license_], replaced)
 
         expected = [
             StoredLicense(known.number, known.issue, known.file, known.imported_at, license_.imported_at)

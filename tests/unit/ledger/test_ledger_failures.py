@@ -70,7 +70,7 @@ def test_a_write_keeps_others_out_from_its_very_beginning(ledger_url: str, open_
 def test_a_write_waits_for_the_one_before_it(ledger_url: str, open_at: Open) -> None:
     first, second = open_at(ledger_url), open_ledger(ledger_url, busy_timeout=300)
     with writing(first._engine) as connection:
-        waiter = threading.Thread(target=second.add_license, args=("acme", a_license("late")))
+        waiter = threading.Thread(target=second.add_licenses, args=("acme", [a_license("late")]))
         waiter.start()
         connection.execute(text("DELETE FROM licenses"))
     waiter.join()
@@ -101,7 +101,7 @@ def test_a_read_only_url_lets_read_and_refuses_writes(filled: Path, open_at: Ope
         ledger.record_sync(sync(minutes=1), [])
     assert "is read-only: make it" in sentence(failure)
     with pytest.raises(LedgerError) as failure:
-        ledger.add_license("acme", a_license())
+        ledger.add_licenses("acme", [a_license()])
     assert "is read-only: make it" in sentence(failure)
     assert everything(ledger) == before
     description = ledger.describe()

@@ -113,7 +113,7 @@ def test_an_old_ledger_can_be_written_as_any_other(old_url: str, open_at: Open) 
     assert set(ledger.load("acme").claims) == {WAITING, SEATED, claim("alice")}
     assert ledger.load("acme").licenses == RECORD.licenses
     assert len(ledger.seat_events("acme")) == 2
-    ledger.add_license("acme", StoredLicense("L-3", 1, "g.h.i", NOON), [IN_FORCE])
+    ledger.add_licenses("acme", [StoredLicense("L-3", 1, "g.h.i", NOON)], [IN_FORCE])
     assert [known.replaced_at for known in ledger.load("acme").licenses] == [NOON, NOON, None]
 
 

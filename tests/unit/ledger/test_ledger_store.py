@@ -39,7 +39,7 @@ def test_what_was_recorded_survives_closing_and_opening(
     ledger.record_sync(
         done, [SeatAssigned(seated, "free"), WaitingStarted(plain, "full"), WaitingStarted(bare, "full")]
     )
-    ledger.add_license("acme", a_license())
+    ledger.add_licenses("acme", [a_license()])
     ledger.close()
 
     assert open_at(ledger_url).load("acme") == RealmRecord(
@@ -68,8 +68,8 @@ NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001
     [
         lambda ledger: ledger.record_sync(sync(synced_at=NAIVE), assign("bob")),
         lambda ledger: ledger.record_sync(sync(), [SeatAssigned(claim("bob", claimed_at=NAIVE), "free")]),
-        lambda ledger: ledger.add_license(
-            "acme", replace(a_license("L-1"), imported_at=NAIVE), [a_license("L-0")]
+        lambda ledger: ledger.add_licenses(
+            "acme", [replace(a_license("L-1"), imported_at=NAIVE)], [a_license("L-0")]
         ),
     ],
     ids=["sync", "claim", "licence"],
@@ -77,7 +77,7 @@ NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001
 def test_a_time_without_a_zone_is_refused_and_nothing_written(
     ledger: SqlLedger, write: Callable[[SqlLedger], None]
 ) -> None:
-    ledger.add_license("acme", a_license("L-0"))
+    ledger.add_licenses("acme", [a_license("L-0")])
     before = everything(ledger)
     with pytest.raises(ValueError, match="has no time zone"):
         write(ledger)
@@ -193,11 +193,11 @@ def test_a_realm_never_synced_has_reached_no_time(ledger: SqlLedger) -> None:
 def test_realms_know_nothing_of_each_other(ledger: SqlLedger) -> None:
     for realm in ("acme", "Acme", "acm_", "acme%"):
         ledger.record_sync(sync(realm), [SeatAssigned(claim("alice", email=realm), "free")])
-        ledger.add_license(realm, a_license())
+        ledger.add_licenses(realm, [a_license()])
     before = everything(ledger, "Acme")
 
     ledger.record_sync(sync(), [SeatReleased(claim("alice"), "gone")])
-    ledger.add_license("acme", a_license("L-2", minutes=1), [a_license()])
+    ledger.add_licenses("acme", [a_license("L-2", minutes=1)], [a_license()])
     assert everything(ledger, "Acme") == before
     assert [found.email for found in ledger.load("acm_").claims] == ["acm_"]
 
@@ -226,17 +226,17 @@ def test_history_is_told_in_order_and_by_application(ledger: SqlLedger) -> None:
 
 def test_licenses_are_told_oldest_first_and_stay_in_force_side_by_side(ledger: SqlLedger) -> None:
     oldest, newest = a_license("Z"), a_license("A", minutes=1)
-    ledger.add_license("acme", oldest)
-    ledger.add_license("acme", newest)
+    ledger.add_licenses("acme", [oldest])
+    ledger.add_licenses("acme", [newest])
     assert ledger.load("acme").licenses == (oldest, newest)
 
 
 def test_a_license_takes_those_it_replaces_out_of_force_at_its_own_instant(ledger: SqlLedger) -> None:
     first, second, third, fourth = (a_license(f"L-{number}", minutes=number) for number in (1, 2, 3, 4))
-    ledger.add_license("acme", first)
-    ledger.add_license("acme", second)
-    ledger.add_license("acme", third, [first])
-    ledger.add_license("acme", fourth, [first, third])
+    ledger.add_licenses("acme", [first])
+    ledger.add_licenses("acme", [second])
+    ledger.add_licenses("acme", [third], [first])
+    ledger.add_licenses("acme", [fourth], [first, third])
 
     ended = [(known.number, known.replaced_at) for known in ledger.load("acme").licenses]
     assert ended == [
@@ -249,9 +249,9 @@ def test_a_license_takes_those_it_replaces_out_of_force_at_its_own_instant(ledge
 
 def test_the_same_file_imported_again_after_it_was_replaced_is_in_force_again(ledger: SqlLedger) -> None:
     first, other, again = a_license(), a_license("L-2", minutes=1), a_license(minutes=2)
-    ledger.add_license("acme", first)
-    ledger.add_license("acme", other, [first])
-    ledger.add_license("acme", again, [other])
+    ledger.add_licenses("acme", [first])
+    ledger.add_licenses("acme", [other], [first])
+    ledger.add_licenses("acme", [again], [other])
     assert ledger.load("acme").licenses == (
         replace(first, replaced_at=other.imported_at),
         replace(other, replaced_at=again.imported_at),
@@ -317,10 +317,10 @@ def test_a_sync_that_fails_half_way_leaves_everything_as_it_was(ledger: SqlLedge
 
 
 def test_a_license_that_cannot_be_kept_replaces_none(ledger: SqlLedger) -> None:
-    ledger.add_license("acme", a_license())
+    ledger.add_licenses("acme", [a_license()])
     refuse_inserts(ledger, "licenses")
     with pytest.raises(LedgerError, match="not today"):
-        ledger.add_license("acme", a_license("L-2", minutes=1), [a_license()])
+        ledger.add_licenses("acme", [a_license("L-2", minutes=1)], [a_license()])
     assert ledger.load("acme").licenses == (a_license(),)
 
 

@@ -382,8 +382,8 @@ def test_an_import_that_could_not_be_published_counts_and_is_published_by_the_ne
 def test_the_day_a_licence_starts_on_begins_where_the_realm_is(type_: LicenseType) -> None:
     # 23:00 in London on the 31st is already the 1st in Prague.
     world = World()
-    world.import_file(world.sign())
     now = datetime(2026, 5, 31, 22, 0, tzinfo=UTC)
+    world.import_file(world.sign(), now - timedelta(hours=20))
     license_ = world.sign(number="N-1", type=type_, starts_on=date(2026, 6, 1))
 
     early = preview_import(world.managed, license_.file.encode(), lambda: now - timedelta(seconds=1))
@@ -414,7 +414,7 @@ def test_a_licence_in_force_is_only_known_by_its_whole_file() -> None:
     assert not preview_import(world.managed, again.file.encode(), lambda: NOON).is_known
 
 
-def test_a_file_that_only_the_realm_has_is_not_written_over_unasked() -> None:
+def test_a_file_that_only_the_realm_has_is_not_lost_by_an_import() -> None:
     world = World()
     only_copy = world.sign()
     world.import_file(only_copy)
@@ -422,12 +422,17 @@ def test_a_file_that_only_the_realm_has_is_not_written_over_unasked() -> None:
     world.verifier.distrust(only_copy)
     other = world.sign(number="T-2")
 
-    with pytest.raises(LicenseRefusedError, match="would replace a licence that only the realm has"):
-        import_license(world.managed, other.file.encode(), lambda _: False, lambda: NOON)
-    assert world.realm.attributes["license.file"] == only_copy.file
-
-    import_license(world.managed, other.file.encode(), lambda _: True, lambda: NOON)
+    import_license(world.managed, other.file.encode(), never_asked, lambda: NOON)
     assert world.realm.attributes["license.file"] == other.file
+    assert world.realm.attributes["license.standby_files"] == only_copy.file
+    assert world.sync(NOON + timedelta(hours=1)).changes == ()
+
+    world.trust(only_copy)
+    warnings = world.sync(NOON + timedelta(hours=2)).realm.warnings
+    assert any("licence T-1, issue 1, which the ledger does not know" in each for each in warnings)
+    world.import_file(only_copy, NOON + timedelta(hours=3))
+    assert world.in_force() == [("T-1", 1)]
+    assert world.sync(NOON + timedelta(hours=4)).realm.warnings == ()
 
 
 def test_an_old_file_in_force_is_recognised_although_a_later_issue_of_it_waits() -> None:
