@@ -26,7 +26,7 @@ from keycloak_license.cli.sync import require_complete
 from keycloak_license.license_file.activation import ActivationKey
 from keycloak_license.license_file.envelope import read_license_file
 from keycloak_license.model.changes import ClaimChange
-from keycloak_license.model.license import LicenseState
+from keycloak_license.model.license import LicenseType
 from keycloak_license.model.report import ListedLicense
 from keycloak_license.services.activation import find_inactive
 from keycloak_license.services.documents import import_document, licenses_document
@@ -116,10 +116,9 @@ def _print_result(result: LicenseImport, *, is_dry_run: bool) -> None:
     typer.echo(f"Licence {number} imported")
     print_changes(result.plan.changes, is_dry_run=False)
     print_report(result.plan.report)
-    standing = result.plan.report.standing
-    if standing.license != result.license:
+    if result.plan.report.standing.license != result.license:
         typer.echo(f"Licence {number} is not the one that counts now: see keycloak-license licenses")
-    elif standing.state is LicenseState.NOT_ACTIVATED:
+    if result.license.type is LicenseType.COMMERCIAL and result.license.activation is None:
         typer.echo("Next: send the vendor what keycloak-license activation-key prints")
 
 

@@ -102,7 +102,8 @@ class _Listing:
                 return f"{_name(self.of_kind[listed.license.type])}, which began later, has taken over"
             case Reason.NOT_STARTED if listed.license is not None:
                 starts_at = day_start(listed.license.starts_on, self.installation.zone)
-                return f"waits for its start at {_show(starts_at)}"
+                needs = " and for its activation" if listed.state is LicenseState.NOT_ACTIVATED else ""
+                return f"waits for its start at {_show(starts_at)}{needs}"
             case reason:
                 return _WHY[reason]
 
