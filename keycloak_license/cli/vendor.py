@@ -99,6 +99,10 @@ def activate_file(
     ] = None,
 ) -> None:
     """Make the licence file that an activation key asks for."""
+    if out.resolve() == license_file.resolve():
+        raise ConfigurationError(
+            f"--out {out} is the licence file itself, which another activation needs; choose another name."
+        )
     signing = SigningKey.load(key)
     asked = ActivationKey.from_text(activation_key)
     payload = activate(_genuine_payload(license_file, _keys_of_vendor(signing, keys)), asked)

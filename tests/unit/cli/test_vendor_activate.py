@@ -82,9 +82,9 @@ def test_a_key_wrapped_by_a_mail_is_read(keys: Path) -> None:
     assert activate(keys, signed(keys), key=f" {text[:40]}\r\n  {text[40:]}\n").exception is None
 
 
-def test_a_licence_may_be_activated_in_place_and_again(keys: Path, tmp_path: Path) -> None:
-    assert activate(keys, signed(keys), "--out", tmp_path / "given").exception is None
-    once = (tmp_path / "given").read_bytes()
+def test_an_activated_licence_may_be_activated_again(keys: Path, tmp_path: Path) -> None:
+    assert activate(keys, signed(keys)).exception is None
+    once = (tmp_path / "out").read_bytes()
     assert TrustedKeys.load(keys).verify(once).activation == Activation(**BOUND)
     assert activate(keys, once).exception is None
     assert (tmp_path / "out").read_bytes() == once
@@ -203,3 +203,21 @@ def test_activating_never_replaces_a_key(keys: Path) -> None:
     before = private.read_bytes()
     assert "not a licence file" in str(error(activate(keys, signed(keys), "--out", private)))
     assert private.read_bytes() == before
+
+
+def test_the_file_as_it_was_first_issued_is_not_written_over(keys: Path) -> None:
+    given = keys.parent / "given"
+    issued = signed(keys)
+    result = activate(keys, issued, "--out", given)
+
+    assert isinstance(error(result), ConfigurationError)
+    assert "the licence file itself" in str(error(result))
+    assert given.read_bytes() == issued
+
+
+def test_a_retired_key_activates_nothing_that_would_be_refused(keys: Path) -> None:
+    (keys / "acme-1.retired").touch()
+    result = activate(keys, signed(keys), "--keys", keys)
+
+    assert isinstance(error(result), ConfigurationError)
+    assert 'The key "acme-1" given as --key is retired' in str(error(result))
