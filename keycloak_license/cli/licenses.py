@@ -26,7 +26,7 @@ from keycloak_license.cli.sync import require_complete
 from keycloak_license.license_file.activation import ActivationKey
 from keycloak_license.license_file.envelope import read_license_file
 from keycloak_license.model.changes import ClaimChange
-from keycloak_license.model.license import LicenseType
+from keycloak_license.model.license import LicenseType, Reason
 from keycloak_license.model.report import ListedLicense
 from keycloak_license.services.activation import find_inactive
 from keycloak_license.services.documents import import_document, licenses_document
@@ -116,9 +116,11 @@ def _print_result(result: LicenseImport, *, is_dry_run: bool) -> None:
     typer.echo(f"Licence {number} imported")
     print_changes(result.plan.changes, is_dry_run=False)
     print_report(result.plan.report)
-    if result.plan.report.standing.license != result.license:
+    standing, license_ = result.plan.report.standing, result.license
+    if standing.license != license_:
         typer.echo(f"Licence {number} is not the one that counts now: see keycloak-license licenses")
-    if result.license.type is LicenseType.COMMERCIAL and result.license.activation is None:
+    waits = license_.type is LicenseType.COMMERCIAL and license_.activation is None
+    if waits or standing.reason is Reason.OTHER_INSTALLATION:
         typer.echo("Next: send the vendor what keycloak-license activation-key prints")
 
 
