@@ -10,11 +10,12 @@ import typer
 
 from keycloak_license.bootstrap import load_trusted_keys, open_client, open_database, open_realm
 from keycloak_license.cli.invocation import Invocation, JsonOption, RealmOption, invocation_of, now
-from keycloak_license.cli.output import print_json, show_instant
+from keycloak_license.cli.output import print_json
 from keycloak_license.errors import ConfigurationError, LedgerError, LicenseRefusedError
 from keycloak_license.keycloak_api.probe import probe
 from keycloak_license.model.attributes import LICENSE_FILE
 from keycloak_license.model.check import Check, try_out
+from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import LicenseState, NotInForce, Reason
 from keycloak_license.services.installation import check_installation
 from keycloak_license.services.overview import check_time, list_all_licenses, read_status

@@ -19,13 +19,13 @@ from keycloak_license.cli.output import (
     print_lines,
     print_report,
     print_table,
-    show_instant,
     usage_table,
 )
 from keycloak_license.cli.sync import require_complete
 from keycloak_license.license_file.activation import ActivationKey
 from keycloak_license.license_file.envelope import read_license_file
 from keycloak_license.model.changes import ClaimChange
+from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import LicenseType, Reason
 from keycloak_license.model.report import ListedLicense
 from keycloak_license.services.activation import find_inactive

@@ -17,9 +17,9 @@ from keycloak_license.cli.output import (
     print_lines,
     print_table,
     printable,
-    show_instant,
     show_path,
 )
+from keycloak_license.model.instants import show_instant
 from keycloak_license.services.documents import explanation_document, members_document
 from keycloak_license.services.overview import (
     Explanation,

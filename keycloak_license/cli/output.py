@@ -5,7 +5,6 @@ In: reports; out: tables on stdout. Called by the commands when `--json` is not 
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 import typer
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
+from keycloak_license.model.instants import show_instant
 from keycloak_license.model.report import ApplicationUsage, RealmReport
 from keycloak_license.plan.consumers import Path
 from keycloak_license.services.documents import Document
@@ -119,11 +119,6 @@ def print_warnings(warnings: Iterable[str]) -> None:
     """Print warnings to stderr."""
     for warning in warnings:
         typer.echo(f"Warning: {warning.rstrip('.')}.", err=True)
-
-
-def show_instant(moment: datetime) -> str:
-    """Return an instant to the second, with its offset."""
-    return moment.isoformat(sep=" ", timespec="seconds")
 
 
 def show_path(path: Path) -> str:

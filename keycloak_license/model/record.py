@@ -101,3 +101,8 @@ class RealmRecord:
     def clock(self) -> ClockMark:
         """How far time has got."""
         return self.last_sync.clock if self.last_sync else ClockMark()
+
+
+def to_stored(license_: License, imported_at: datetime) -> StoredLicense:
+    """Return a licence as the ledger keeps it."""
+    return StoredLicense(license_.number, license_.issue, license_.file, imported_at)

@@ -7,6 +7,7 @@ In: what the clock here and Keycloak's show, and how far time had got at the las
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from keycloak_license.model.instants import show_instant
 from keycloak_license.model.record import ClockMark
 
 TOLERANCE = timedelta(minutes=1)
@@ -85,7 +86,7 @@ def _doubt(shown: datetime, mark: ClockMark, following: ClockMark) -> str | None
     if mark.reached is not None and shown < mark.reached - TOLERANCE:
         return (
             f"The clock went back by {_show(mark.reached - shown)}, and licences are judged as of "
-            f"{mark.reached.isoformat(sep=' ', timespec='seconds')} until it is later than that: set it "
+            f"{show_instant(mark.reached)} until it is later than that: set it "
             "right, or wait for that if it is right"
         )
     if following.reached is not None and following.leapt_to is not None:

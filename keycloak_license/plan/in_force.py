@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
+from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import (
     GRANTING_REASONS,
     ImportedLicense,
@@ -103,7 +104,7 @@ class _Listing:
             case Reason.NOT_STARTED if listed.license is not None:
                 starts_at = day_start(listed.license.starts_on, self.installation.zone)
                 needs = " and for its activation" if listed.state is LicenseState.NOT_ACTIVATED else ""
-                return f"waits for its start at {_show(starts_at)}{needs}"
+                return f"waits for its start at {show_instant(starts_at)}{needs}"
             case reason:
                 return _WHY[reason]
 
@@ -111,14 +112,10 @@ class _Listing:
         imported = [each.stored for each in self.known]
         for each in self.known[imported.index(stored) + 1 :]:
             if each.stored.imported_at == stored.replaced_at:
-                at = _show(each.stored.imported_at.astimezone(self.installation.zone))
+                at = show_instant(each.stored.imported_at.astimezone(self.installation.zone))
                 return f"replaced by licence {each.stored.number}, issue {each.stored.issue}, at {at}"
         return "replaced"
 
 
 def _name(standing: Standing) -> str:
     return f"licence {standing.license.number}" if standing.license else "another licence"
-
-
-def _show(moment: datetime) -> str:
-    return moment.isoformat(sep=" ", timespec="seconds")

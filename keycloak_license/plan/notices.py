@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from keycloak_license.model.attributes import EXPIRY_NOTICE_DAYS
+from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import Reason, Standing
 
 MAX_NOTICE_DAYS = 3650
@@ -41,7 +42,7 @@ def expiry_notice(standing: Standing, now: datetime, days: tuple[int, ...]) -> s
     if standing.stops_at - now > timedelta(days=max(days)):
         return None
     remedy = "activate the licence" if standing.reason is Reason.GRACE else "import a renewal"
-    return f"Access ends at {standing.stops_at.isoformat(sep=' ', timespec='seconds')}: {remedy} before then"
+    return f"Access ends at {show_instant(standing.stops_at)}: {remedy} before then"
 
 
 def _not_understood() -> NoticeDaysError:

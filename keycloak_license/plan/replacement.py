@@ -1,17 +1,15 @@
 """What a new licence does to those that are known already.
 
 In: the known licences, the new one, the installation and `now`; out: those that end, or the one that is
-newer. Called by `services.licenses`.
+newer. Called by `services.licenses` and `plan.recovery`.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from keycloak_license.model.license import License, LicenseType
 from keycloak_license.model.record import KnownLicense, StoredLicense
 from keycloak_license.plan.lifecycle import Installation, day_start
-
-_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def find_replaced(
@@ -59,10 +57,9 @@ def find_newer(
     return max(newer, key=lambda stored: stored.issue, default=None)
 
 
-def follows(new: License, known: Iterable[KnownLicense], installation: Installation) -> bool:
+def follows(new: KnownLicense, known: Iterable[KnownLicense], installation: Installation) -> bool:
     """Whether a file came after every known file of its licence."""
-    mine = KnownLicense(StoredLicense(new.number, new.issue, new.file, _NEVER), new)
-    return all(each.license and find_newer([mine], each.license, installation) for each in known)
+    return all(each.license and find_newer([new], each.license, installation) for each in known)
 
 
 def is_foreign(license_: License, installation: Installation) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from keycloak_license.errors import LicenseRefusedError
 from keycloak_license.model.license import License
-from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense
+from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense, to_stored
 from keycloak_license.model.report import RealmReport, SyncPlan
 from keycloak_license.plan.replacement import find_newer, find_replaced, is_foreign
 from keycloak_license.services.reconcile import (
@@ -20,7 +20,7 @@ from keycloak_license.services.reconcile import (
     make_plan,
     observe,
 )
-from keycloak_license.services.recovery import read_license, to_stored
+from keycloak_license.services.recovery import read_licenses
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[O
     seen = observe(managed, now)
     if seen.dispute:
         raise LicenseRefusedError(seen.dispute)
-    known = [KnownLicense(each, read_license(managed.verifier, each)) for each in seen.licenses]
+    known = read_licenses(managed.verifier, seen.licenses)
     in_force = [each for each in known if each.stored.replaced_at is None]
     present = make_plan(managed, seen, seen.licenses)
     if any(each.stored.file == license_.file for each in in_force):

@@ -11,9 +11,10 @@ from datetime import datetime
 
 from keycloak_license.errors import ConfigurationError, UnavailableError
 from keycloak_license.model.application import Application
+from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import Standing
 from keycloak_license.model.realm import User
-from keycloak_license.model.record import KnownLicense, RealmRecord, SyncRecord
+from keycloak_license.model.record import RealmRecord, SyncRecord
 from keycloak_license.model.report import ListedLicense, RealmReport
 from keycloak_license.model.seat import Allocation, Claim
 from keycloak_license.plan.clock import read_clock
@@ -28,7 +29,7 @@ from keycloak_license.services.reconcile import (
     observe,
     verify_licenses,
 )
-from keycloak_license.services.recovery import read_license
+from keycloak_license.services.recovery import read_licenses
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def read_status(managed: ManagedRealm, now: datetime) -> RealmReport:
 def list_all_licenses(managed: ManagedRealm, now: datetime) -> tuple[ListedLicense, ...]:
     """Return every licence ever imported, with the reason why each is or is not in force."""
     record = managed.ledger.load(managed.name)
-    known = [KnownLicense(each, read_license(managed.verifier, each)) for each in record.licenses]
+    known = read_licenses(managed.verifier, record.licenses)
     clock = read_clock(now, None, record.clock)
     return list_licenses(known, installation_of(managed, record), clock.now)
 
@@ -106,9 +107,7 @@ def check_time(managed: ManagedRealm, now: datetime) -> str:
     clock = read_clock(now, None, managed.ledger.load(managed.name).clock)
     if clock.doubt:
         raise UnavailableError(clock.doubt)
-    return (
-        f"judged as of {clock.now.isoformat(sep=' ', timespec='seconds')}, never earlier than the last sync"
-    )
+    return f"judged as of {show_instant(clock.now)}, never earlier than the last sync"
 
 
 def installation_of(managed: ManagedRealm, record: RealmRecord) -> Installation:

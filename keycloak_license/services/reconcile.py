@@ -21,9 +21,10 @@ from keycloak_license.model.report import SyncPlan, SyncReport
 from keycloak_license.plan.clock import ClockReading, read_clock
 from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import SyncInputs, plan_sync
+from keycloak_license.plan.recovery import KnownLicenses
 from keycloak_license.services.installation import adopt_id, explain_dispute
 from keycloak_license.services.ports import Ledger, LicenseVerifier, Realm
-from keycloak_license.services.recovery import KnownLicenses, recover_licenses
+from keycloak_license.services.recovery import recover_licenses
 
 
 @dataclass(frozen=True, slots=True)
