@@ -5,6 +5,7 @@ Called by `cli` and `worker`; nothing else knows both a port and its adapter.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from keycloak_license.keycloak_api.answers import Access
 from keycloak_license.keycloak_api.client import KeycloakClient
@@ -13,9 +14,12 @@ from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.license_file.verify import TrustedFolder, TrustedKeys
 from keycloak_license.model.progress import Progress, no_progress
+from keycloak_license.plan.guard import Guard
+from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.ports import Ledger
-from keycloak_license.services.reconcile import ManagedRealm
-from keycloak_license.settings import Enforcement, RealmSettings, Settings
+from keycloak_license.settings import Enforcement, GuardSettings, RealmSettings, Settings
+
+PATIENCE_SECONDS = 20.0
 
 
 def never() -> bool:
@@ -39,8 +43,13 @@ def open_realm(
     ledger: Ledger | None = None,
     progress: Progress = no_progress,
     should_stop: Callable[[], bool] = never,
+    patience: float | None = None,
 ) -> ManagedRealm:
-    """Return a configured realm, ready to work on; without a ledger given, its own is opened."""
+    """Return a configured realm, ready to work on; without a ledger given, its own is opened.
+
+    `patience` is for how many seconds to wait for another process; by default for one that has died to
+    lose its lease, and for one at work to finish.
+    """
     realm_name, realm_settings = settings.realm(name)
     client = open_client(settings, realm_name, should_stop)
     return ManagedRealm(
@@ -50,6 +59,8 @@ def open_realm(
         keycloak=KeycloakRealm(client, progress),
         ledger=ledger or open_database(settings),
         verifier=TrustedFolder(settings.trusted_keys),
+        guard=_guard(settings.guard),
+        patience_seconds=settings.sync.lease_seconds + PATIENCE_SECONDS if patience is None else patience,
         notice_days=settings.mail.expiry_notice_days,
         warnings=tuple(_unfinished(realm_name, realm_settings)),
     )
@@ -86,12 +97,21 @@ def create_realm(settings: Settings, admin: Admin, representation: Mapping[str, 
 
 def open_database(settings: Settings) -> SqlLedger:
     """Return the ledger, brought up to date."""
-    return open_ledger(settings.database.get_secret_value())
+    lease_duration = timedelta(seconds=settings.sync.lease_seconds)
+    return open_ledger(settings.database.get_secret_value(), lease_duration=lease_duration)
 
 
 def load_trusted_keys(settings: Settings) -> TrustedKeys:
     """Return the keys whose licences count."""
     return TrustedKeys.load(settings.trusted_keys)
+
+
+def _guard(settings: GuardSettings) -> Guard:
+    return Guard(
+        max_release_percent=settings.max_release_percent,
+        max_release_seats=settings.max_release_seats,
+        hold=timedelta(hours=settings.hold_hours),
+    )
 
 
 def _unfinished(realm: str, settings: RealmSettings) -> Iterator[str]:

@@ -95,6 +95,24 @@ class LedgerError(KeycloakLicenseError):
     exit_status = 3
 
 
+class LeaseTakenError(KeycloakLicenseError):
+    """Somebody else is at work on the same realm."""
+
+    exit_status = 3
+
+
+class LeaseLostError(KeycloakLicenseError):
+    """Somebody else took over the realm while this process was held up; it wrote nothing more."""
+
+    exit_status = 3
+
+
+class HeldReleasesError(KeycloakLicenseError):
+    """A sync did all but the releases that the guard holds back."""
+
+    exit_status = 5
+
+
 class LicenseRefusedError(KeycloakLicenseError):
     """A licence file or activation key is refused, replacing was not confirmed, or access has ended."""
 

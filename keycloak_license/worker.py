@@ -1,11 +1,14 @@
 """When to sync; never what a sync does.
 
-In: realms and an interval; out: a log line for each sync. Called by `cli.run`. A tick that comes late is
-run, ticks that pile up are run once, and a realm is never synced twice at the same time.
+In: a ticker for each realm and an interval; out: log lines and metrics. Called by `cli.run`. A tick that
+comes late is run, ticks that pile up are run once, and a realm is never synced twice at the same time.
 """
 
 import signal
+import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Thread
 from types import FrameType
@@ -15,9 +18,16 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobEven
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from keycloak_license.errors import InterruptedSyncError, KeycloakLicenseError
+from keycloak_license.errors import (
+    InterruptedSyncError,
+    KeycloakLicenseError,
+    LeaseLostError,
+    LeaseTakenError,
+)
 from keycloak_license.model.report import SyncReport
-from keycloak_license.services.reconcile import ManagedRealm, run_once
+from keycloak_license.monitoring.metrics import Metrics
+from keycloak_license.services.observation import ManagedRealm
+from keycloak_license.services.reconcile import run_once
 
 log = structlog.get_logger()
 
@@ -26,28 +36,28 @@ STOP_SECONDS = 8.0
 """Below the ten seconds after which container runtimes kill."""
 
 
-def run_worker(realms: Sequence[ManagedRealm], interval_seconds: int, stop: Event) -> bool:
+def run_worker(tickers: Sequence["Ticker"], interval_seconds: int, stop: Event) -> bool:
     """Sync the realms until `stop` is set; then the sync under way ends between two writes.
 
     Returns whether it did: false when a request is still waiting for Keycloak after `STOP_SECONDS`.
     """
     scheduler = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(min(len(realms), MAX_THREADS))},
+        executors={"default": ThreadPoolExecutor(min(len(tickers), MAX_THREADS))},
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
     scheduler.add_listener(_log_trouble, EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES)
-    for managed in realms:
+    names = [ticker.managed.name for ticker in tickers]
+    for name, ticker in zip(names, tickers, strict=True):
         scheduler.add_job(
-            tick,
+            ticker,
             "interval",
-            [managed],
             seconds=interval_seconds,
-            id=managed.name,
+            id=name,
             next_run_time=datetime.now(UTC),
         )
     scheduler.start()
-    log.info("worker_started", realms=[managed.name for managed in realms], interval_seconds=interval_seconds)
+    log.info("worker_started", realms=names, interval_seconds=interval_seconds)
     stop.wait()
     log.info("worker_stopping")
     ending = Thread(target=scheduler.shutdown, daemon=True)
@@ -57,34 +67,77 @@ def run_worker(realms: Sequence[ManagedRealm], interval_seconds: int, stop: Even
     return not ending.is_alive()
 
 
-def tick(managed: ManagedRealm) -> SyncReport | None:
-    """Sync one realm once; trouble is logged, the next tick tries again."""
-    try:
-        report = run_once(managed, now=datetime.now(UTC))
-    except InterruptedSyncError:
-        log.info("sync_interrupted", realm=managed.name)
-        return None
-    except KeycloakLicenseError as error:
-        log.error("sync_failed", realm=managed.name, error=str(error))  # noqa: TRY400 - the sentence is enough
-        return None
-    log_sync(report)
-    return report
+@dataclass
+class Ticker:
+    """Syncs one realm each time it is called; trouble is logged as it begins, changes and ends."""
 
+    managed: ManagedRealm
+    metrics: Metrics
+    has_succeeded: bool = field(default=False, init=False)
+    """Whether a sync has finished since the start."""
+    _trouble: tuple[str, ...] = field(default=(), init=False)
 
-def log_sync(report: SyncReport) -> None:
-    """Log what a sync did; one that changed nothing only when debugging."""
-    realm = report.realm
-    write = log.info if report.changes else log.debug
-    write(
-        "sync_finished",
-        realm=realm.realm,
-        changes=len(report.changes),
-        license_state=realm.standing.state.value,
-        access=realm.standing.access,
-        complete=realm.is_complete,
-    )
-    if not realm.is_complete:
-        log.warning("sync_incomplete", realm=realm.realm, warnings=list(realm.warnings))
+    def __call__(self) -> None:
+        """Sync once; whatever goes wrong, the next tick tries again."""
+        began = time.monotonic()
+        try:
+            result = self._sync()
+        except Exception as error:
+            self._tell("sync_crashed", (type(error).__name__,))
+            log.debug("sync_crashed_at", realm=self.managed.name, exc_info=True)
+            self.metrics.show_failure(self.managed.name)
+            result = "crashed"
+        self.metrics.count_sync(self.managed.name, result, time.monotonic() - began)
+
+    def _sync(self) -> str:
+        realm = self.managed.name
+        try:
+            report = run_once(self.managed, now=datetime.now(UTC))
+        except InterruptedSyncError:
+            log.info("sync_interrupted", realm=realm)
+            return "interrupted"
+        except LeaseTakenError:
+            log.debug("sync_left_to_another_process", realm=realm)
+            return "left"
+        except LeaseLostError as error:
+            log.warning("sync_overtaken", realm=realm, error=str(error))
+            return "overtaken"
+        except KeycloakLicenseError as error:
+            self._tell("sync_failed", (str(error),))
+            self.metrics.show_failure(realm)
+            return "failed"
+        self.has_succeeded = True
+        self.metrics.show_report(report.realm, datetime.now(UTC))
+        self._log(report)
+        return "complete" if report.realm.is_complete else "incomplete"
+
+    def _log(self, report: SyncReport) -> None:
+        """Log what a sync did; one that changed nothing only when debugging."""
+        realm = report.realm
+        write = log.info if report.changes else log.debug
+        write(
+            "sync_finished",
+            realm=realm.realm,
+            changes=len(report.changes),
+            license_state=realm.standing.state.value,
+            access=realm.standing.access,
+            complete=realm.is_complete,
+            held=len(realm.held),
+        )
+        if not realm.is_complete:
+            self._tell("sync_incomplete", realm.gaps)
+        elif realm.held:
+            counts = Counter(each.application for each in realm.held)
+            self._tell("releases_held", tuple(f"{name} {count}" for name, count in sorted(counts.items())))
+        elif self._trouble:
+            self._trouble = ()
+            log.info("sync_recovered", realm=realm.realm)
+
+    def _tell(self, event: str, what: tuple[str, ...]) -> None:
+        trouble = (event, *what)
+        write = log.debug if trouble == self._trouble else log.warning
+        write(event, realm=self.managed.name, reasons=list(what))
+        self._trouble = trouble
 
 
 def stop_on_signals(stop: Event) -> None:

@@ -4,12 +4,14 @@
 reads and writes it. `tests/contract` holds it, and `MemoryLedger`, to the real ones.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from keycloak_license.errors import (
+    LeaseLostError,
+    LeaseTakenError,
     LicenseRefusedError,
     MissingRightError,
     RealmNotFoundError,
@@ -24,9 +26,25 @@ from keycloak_license.model.changes import (
     WaitingEnded,
 )
 from keycloak_license.model.license import License
-from keycloak_license.model.realm import Group, RealmSnapshot, Role, User, containing_roles
-from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.realm import (
+    Group,
+    RealmSnapshot,
+    Rereading,
+    Role,
+    User,
+    UserReading,
+    containing_roles,
+)
+from keycloak_license.model.record import (
+    Lease,
+    RealmRecord,
+    SeatEvent,
+    StoredLicense,
+    SyncFailure,
+    SyncRecord,
+)
 from keycloak_license.model.seat import Claim
+from keycloak_license.services.ports import BeforeWrite
 
 RoleName = tuple[str | None, str]
 """The client of a role, None for realm roles, and its name."""
@@ -57,12 +75,15 @@ class SimulatedRealm:
     """Roles and groups whose members cannot be listed: a gap, and nobody in the list."""
     silent_providers: set[str] = field(default_factory=set)
     """Federations that do not answer: a gap, and their members are missing from every list."""
+    disabled_providers: set[str] = field(default_factory=set)
+    """Federations that are switched off: their users read as disabled."""
+    rereads: list[str] = field(default_factory=list)
+    """Ids of the users that were read by themselves, in order."""
     _is_gone: bool = False
     _roles: dict[str, Role] = field(default_factory=dict)
     _composites: Links = field(default_factory=dict)
     _groups: dict[str, Group] = field(default_factory=dict)
     _users: dict[str, User] = field(default_factory=dict)
-    _provider_of: dict[str, str] = field(default_factory=dict)
     _user_roles: Links = field(default_factory=dict)
     _group_roles: Links = field(default_factory=dict)
     _user_groups: Links = field(default_factory=dict)
@@ -95,7 +116,7 @@ class SimulatedRealm:
             roles=dict(self._roles),
             composites=composites,
             groups={group_id: self._groups[group_id] for group_id in group_ids},
-            users={user_id: self._users[user_id] for user_id in seen},
+            users={user_id: self._shown(user_id) for user_id in seen},
             role_users=role_users,
             role_groups=role_groups,
             group_members=group_members,
@@ -104,7 +125,17 @@ class SimulatedRealm:
             default_groups=frozenset(self._default_groups),
             attributes=dict(self.attributes),
             server_time=self.server_time,
+            silent_providers=self._disabled(),
             gaps=tuple(self._gaps(role_ids | group_ids)),
+        )
+
+    def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
+        self._refuse_when_cut_off()
+        self.rereads += user_ids
+        return Rereading(
+            users={user_id: self._reading(user_id, applications) for user_id in user_ids},
+            gaps=tuple(self._gaps(frozenset())),
+            silent_providers=self._disabled(),
         )
 
     def read_attributes(self) -> dict[str, str]:
@@ -114,18 +145,19 @@ class SimulatedRealm:
     def find_user(self, name: str) -> User | None:
         self._refuse_when_cut_off()
         for user in self._users.values():
-            if user.username == name.lower():
-                return user
-        return self._users.get(name)
+            if name.lower() == user.username or name == user.id:
+                return self._shown(user.id)
+        return None
 
     def ensure_writable(self) -> None:
         self._refuse_when_cut_off()
         if self.is_read_only:
             raise MissingRightError(f"The simulated Keycloak refuses writes to realm {self.name}")
 
-    def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
+    def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
         if not changes:
             return
+        before_write()
         self.ensure_writable()
         self.attribute_writes += 1
         for change in changes:
@@ -173,10 +205,9 @@ class SimulatedRealm:
         _refuse_double(user.username == username.lower() for user in self._users.values())
         number = next(self._numbers)
         created_at = FIRST_CREATED + number
-        user = User(f"user-{number}", username.lower(), enabled, email and email.lower(), created_at)
+        address = email and email.lower()
+        user = User(f"user-{number}", username.lower(), enabled, address, created_at, provider)
         self._users[user.id] = user
-        if provider:
-            self._provider_of[user.id] = provider
         self._user_roles[user.id] = {self.default_role}
         self._user_groups[user.id] = set(self._default_groups)
         return user.id
@@ -189,7 +220,6 @@ class SimulatedRealm:
 
     def delete_user(self, user: str) -> None:
         del self._users[user], self._user_roles[user], self._user_groups[user]
-        self._provider_of.pop(user, None)
         self._service_accounts.discard(user)
 
     def set_enabled(self, user: str, *, enabled: bool) -> None:
@@ -260,8 +290,28 @@ class SimulatedRealm:
     def _listed(self, links: Links, what: str) -> frozenset[str]:
         if what in self.unreadable:
             return frozenset()
-        silent = {user for user, name in self._provider_of.items() if name in self.silent_providers}
-        return _having(links, what) - silent
+        return frozenset(
+            user
+            for user in _having(links, what)
+            if self._users[user].provider_id not in self.silent_providers
+        )
+
+    def _shown(self, user_id: str) -> User:
+        """A user as Keycloak shows him: disabled where his federation is away."""
+        user = self._users[user_id]
+        is_away = user.provider_id in self.silent_providers | self.disabled_providers
+        return replace(user, enabled=user.enabled and not is_away)
+
+    def _reading(self, user_id: str, applications: Sequence[Application]) -> UserReading:
+        if user_id not in self._users:
+            return UserReading(None)
+        asked = {None, *(client_id for each in applications for client_id, _ in each.client_roles)}
+        effective = self.effective_roles(user_id)
+        roles = (role for role in self._roles.values() if (role.client_id, role.name) in effective)
+        return UserReading(self._shown(user_id), frozenset(role for role in roles if role.client_id in asked))
+
+    def _disabled(self) -> dict[str, str]:
+        return {each: f"user storage provider {each} is disabled" for each in sorted(self.disabled_providers)}
 
     def _with_descendants(self, groups: frozenset[str]) -> frozenset[str]:
         found = set(groups)
@@ -276,10 +326,15 @@ class SimulatedRealm:
 class MemoryLedger:
     """`ports.Ledger` without a database."""
 
+    lease_duration: timedelta = timedelta(seconds=10)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """What leases go by."""
+    _leases: dict[str, tuple[Lease, datetime | None]] = field(default_factory=dict)
     _syncs: dict[str, SyncRecord] = field(default_factory=dict)
     _claims: dict[str, dict[tuple[str, str], Claim]] = field(default_factory=dict)
     _licenses: dict[str, list[StoredLicense]] = field(default_factory=dict)
     _events: dict[str, list[SeatEvent]] = field(default_factory=dict)
+    _failures: dict[str, SyncFailure] = field(default_factory=dict)
 
     def load(self, realm: str) -> RealmRecord:
         last_sync = self._syncs.get(realm)
@@ -290,9 +345,29 @@ class MemoryLedger:
             licenses=tuple(self._licenses.get(realm, ())),
             claims=tuple(claims[key] for key in sorted(claims)),
             last_sync=last_sync,
+            failure=self._failures.get(realm),
         )
 
-    def record_sync(self, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+    def take_lease(self, realm: str, holder: str) -> Lease:
+        before, renewed_at = self._leases.get(realm, (None, None))
+        now = self.clock()
+        if before and renewed_at and now - self.lease_duration < renewed_at <= now:
+            raise LeaseTakenError(f"{before.holder} is at work on realm {realm}")
+        lease = Lease(realm, holder, before.epoch + 1 if before else 1, self.lease_duration)
+        self._leases[realm] = lease, now
+        return lease
+
+    def renew_lease(self, lease: Lease) -> None:
+        if self._leases[lease.realm][0] != lease:
+            raise LeaseLostError(f"Another process took over realm {lease.realm}")
+        self._leases[lease.realm] = lease, self.clock()
+
+    def end_lease(self, lease: Lease) -> None:
+        if self._leases[lease.realm][0] == lease:
+            self._leases[lease.realm] = replace(lease, epoch=lease.epoch + 1), None
+
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+        self.renew_lease(lease)
         at = _in_utc(sync.synced_at)
         claims = dict(self._claims.get(sync.realm, {}))
         events: list[SeatEvent] = []
@@ -305,13 +380,28 @@ class MemoryLedger:
                 continue
             seated_at = _in_utc(claim.seated_at) if claim.seated_at else None
             claims[key] = replace(claim, claimed_at=_in_utc(claim.claimed_at), seated_at=seated_at)
-        self._syncs[sync.realm] = replace(sync, synced_at=at)
+        held = tuple(
+            sorted(
+                (replace(each, since=_in_utc(each.since)) for each in sync.held),
+                key=lambda each: (each.application, each.user_id),
+            )
+        )
+        self._syncs[sync.realm] = replace(sync, synced_at=at, held=held)
         self._claims[sync.realm] = claims
+        self._failures.pop(sync.realm, None)
         self._events.setdefault(sync.realm, []).extend(events)
 
+    def record_failure(self, lease: Lease, at: datetime, reason: str) -> None:
+        self.renew_lease(lease)
+        known = self._failures.get(lease.realm)
+        since = known.since if known else _in_utc(at)
+        self._failures[lease.realm] = SyncFailure(since, _in_utc(at), reason)
+
     def add_licenses(
-        self, realm: str, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()
+        self, lease: Lease, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()
     ) -> None:
+        self.renew_lease(lease)
+        realm = lease.realm
         new = [replace(each, imported_at=_in_utc(each.imported_at)) for each in added]
         ended = {each.file for each in replaced}
         kept = [
@@ -360,6 +450,10 @@ class TrustingVerifier:
         if file not in self._known:
             raise LicenseRefusedError("The licence file is not signed by anybody this test trusts")
         return self._known[file]
+
+
+def unfenced() -> None:
+    """What is called before each write in tests in which nobody else is at work."""
 
 
 def _having(links: Links, what: str) -> frozenset[str]:

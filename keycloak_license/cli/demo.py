@@ -22,10 +22,12 @@ from keycloak_license.cli.output import print_lines, print_report
 from keycloak_license.demo.example import example_realm
 from keycloak_license.demo.server import LocalKeycloak, default_cache
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload
+from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.services.licenses import import_license
-from keycloak_license.services.reconcile import ManagedRealm, run_once
+from keycloak_license.services.observation import ManagedRealm
+from keycloak_license.services.reconcile import run_once
 from keycloak_license.settings import load_settings, packaged_applications
-from keycloak_license.worker import run_worker, stop_on_signals
+from keycloak_license.worker import Ticker, run_worker, stop_on_signals
 
 REALM = "acme"
 LICENSED_SEATS = {"WFM": 50, "QM": None, "ELEARNING": 5}
@@ -125,7 +127,7 @@ def _stay(place: _Place, managed: ManagedRealm) -> None:
     )
     stop = Event()
     stop_on_signals(stop)
-    run_worker([managed], 5, stop)
+    run_worker([Ticker(managed, Metrics())], 5, stop)
 
 
 def _progress() -> Callable[[str, int, int], None]:

@@ -18,8 +18,8 @@ from keycloak_license.model.check import Check, try_out
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import LicenseState, NotInForce, Reason
 from keycloak_license.services.installation import check_installation
+from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.overview import check_time, list_all_licenses, read_status
-from keycloak_license.services.reconcile import ManagedRealm
 from keycloak_license.settings import Settings
 
 _NEXT = {

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from keycloak_license.bootstrap import open_realm
-from keycloak_license.services.reconcile import ManagedRealm
+from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.settings import Settings, load_settings
 
 RealmOption = Annotated[

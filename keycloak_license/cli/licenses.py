@@ -21,7 +21,7 @@ from keycloak_license.cli.output import (
     print_table,
     usage_table,
 )
-from keycloak_license.cli.sync import require_complete
+from keycloak_license.cli.sync import require_done
 from keycloak_license.license_file.activation import ActivationKey
 from keycloak_license.license_file.envelope import read_license_file
 from keycloak_license.model.changes import ClaimChange
@@ -65,7 +65,7 @@ def import_file(
         print_json(import_document(result))
     else:
         _print_result(result, is_dry_run=dry_run)
-    require_complete(result.plan.report)
+    require_done(result.plan.report)
 
 
 def licenses(context: typer.Context, *, realm: RealmOption = None, as_json: JsonOption = False) -> None:

@@ -4,7 +4,7 @@ In: reports; out: tables on stdout. Called by the commands when `--json` is not 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import typer
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.text import Text
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.report import ApplicationUsage, RealmReport
+from keycloak_license.model.seat import HeldRelease
 from keycloak_license.plan.consumers import Path
 from keycloak_license.services.documents import Document
 
@@ -49,6 +50,7 @@ def print_report(report: RealmReport) -> None:
     """Print licence, usage and warnings."""
     print_lines(describe_license(report))
     print_table(usage_table(report.applications))
+    print_lines(describe_held(report.held))
     print_warnings(report.warnings)
 
 
@@ -72,6 +74,16 @@ def describe_standing(report: RealmReport) -> list[str]:
         verb = "Access ends at" if standing.is_granted else "Access ended at"
         lines.append(f"{verb} {show_instant(standing.stops_at)}")
     return lines
+
+
+def describe_held(held: Sequence[HeldRelease]) -> Iterator[str]:
+    """Yield the lines about what the guard holds."""
+    if held:
+        yield f"Held back, because so many releases at once may be a fault ({len(held)}):"
+    for each in held[:MAX_CHANGES_SHOWN]:
+        yield f"  {each.username} keeps {each.application} ({each.reason} since {show_instant(each.since)})"
+    if len(held) > MAX_CHANGES_SHOWN:
+        yield f"  … and {len(held) - MAX_CHANGES_SHOWN} more, all with --json"
 
 
 def usage_table(usages: Sequence[ApplicationUsage]) -> Table:

@@ -90,6 +90,8 @@ def explain_status(call: Call, response: requests.Response) -> KeycloakLicenseEr
             )
         case 403:
             return MissingRightError(explain_missing_right(call))
+        case 404 if "json" not in response.headers.get("Content-Type", ""):
+            return not_keycloak(call.access, f"{call} answered 404 with a page")
         case 404 if call.path == "" or "Realm not found" in response.text:
             return realm_not_found(call.access, call.realm)
         case 404:
@@ -183,6 +185,8 @@ def explain_login_failure(access: Access, error: KeycloakError) -> KeycloakLicen
         failure = explain_failure(access, error)
         # A login that takes too long is no reason for smaller pages.
         return UnreachableError(str(failure)) if isinstance(failure, RequestTimeoutError) else failure
+    if status == 404 and not (error.response_body or b"").lstrip().startswith(b"{"):
+        return not_keycloak(access, "its login answers 404 with a page")
     if status == 404:
         return realm_not_found(access, access.auth_realm)
     if status in {400, 401, 403}:

@@ -6,11 +6,12 @@ modules of this room. Retries with a bound what may pass by itself.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import requests
 import stamina
@@ -43,6 +44,7 @@ class Entry(Protocol):
 T = TypeVar("T")
 E = TypeVar("E", bound=Entry)
 Param = str | int
+Attempt = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,12 @@ class KeycloakClient:
         """What Keycloak's clock shows now; None before the first login, and where tokens do not tell."""
         return self._session.present_server_time
 
+    def to_the_end(self) -> Self:
+        """Return the same session for a step that must not stop half way when the worker is told to."""
+        whole = copy(self)
+        whole._should_stop = lambda: False  # noqa: SLF001 - it is one of us
+        return whole
+
     def get(self, path: str, shape: TypeAdapter[T], **params: Param) -> T:
         """Return what Keycloak has at a path below the realm.
 
@@ -126,9 +134,17 @@ class KeycloakClient:
             first += size
             yield fresh
 
-    def put(self, path: str, body: Mapping[str, Any]) -> None:
-        """Replace what is at a path; the same errors as `get`."""
-        self._write("put", path, body)
+    def peek(self, path: str, shape: TypeAdapter[T]) -> T:
+        """Do the same once, whatever comes of it; threads may do this while another one writes."""
+        call = Call(self.access, self.realm, "get", path)
+        return _parse(call, self._send(call, {}), shape)
+
+    def put(self, path: str, body: Mapping[str, Any], attempt: Attempt = nullcontext) -> None:
+        """Replace what is at a path; the same errors as `get`.
+
+        `attempt` is entered before each attempt, may raise to stop it or fill the body, and ends with it.
+        """
+        self._write("put", path, body, attempt=attempt)
 
     def post(self, path: str, body: Any, shape: TypeAdapter[T], **params: Param) -> T:
         """Post and return the answer; only for calls that may be repeated."""
@@ -148,7 +164,13 @@ class KeycloakClient:
         self._write("delete", path, body, done_before=NotThereError)
 
     def _write(
-        self, method: str, path: str, body: Any, done_before: type[UnexpectedAnswerError] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        done_before: type[UnexpectedAnswerError] | None = None,
+        attempt: Attempt = nullcontext,
     ) -> None:
         call = Call(self.access, self.realm, method, path)
         tries = 0
@@ -157,7 +179,7 @@ class KeycloakClient:
             nonlocal tries
             tries += 1
             repeated = done_before if done_before and tries > 1 else None
-            with suppress(*([repeated] if repeated else [])):
+            with suppress(*([repeated] if repeated else [])), attempt():
                 _expect_no_page(call, self._send(call, {}, body))
 
         self._with_retries(act)

@@ -1,12 +1,13 @@
 """Whether the user storage providers of a realm answer.
 
-In: a client; out: a sentence for each that does not. Called by `reader` and `probe`. With its LDAP down
-Keycloak answers 200 with fewer users, so a read is complete only when every provider is there.
+In: a client; out: a sentence for each that does not. Called by `reader`, `rereading` and `probe`. With its
+LDAP down Keycloak answers 200 with fewer users, so a read is complete only when every provider is there.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from keycloak_license.errors import MissingRightError, UnavailableError, UnreachableError
+from keycloak_license.errors import MissingRightError, RequestTimeoutError, UnavailableError, UnreachableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 
@@ -16,30 +17,56 @@ def list_providers(client: KeycloakClient) -> list[wire.ComponentRepresentation]
     return client.get("components", wire.COMPONENTS, type=wire.STORAGE_TYPE)
 
 
-def find_silent_providers(
-    client: KeycloakClient, providers: Iterable[wire.ComponentRepresentation]
-) -> Iterator[str]:
-    """Yield a sentence for each provider whose users may be missing from the lists."""
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What cannot be told about federated users."""
+
+    providers: Mapping[str, str] = field(default_factory=dict)
+    """A sentence for each provider, by id, that is switched off or cannot be tested; its own users only."""
+    gaps: tuple[str, ...] = ()
+    """A sentence for each provider that should answer and does not."""
+
+
+def find_silence(client: KeycloakClient, providers: Iterable[wire.ComponentRepresentation]) -> Silence:
+    """Ask each provider whether it answers."""
+    untested: dict[str, str] = {}
+    gaps: list[str] = []
     answering: list[str] = []
     for provider in providers:
-        if why := why_silent(client, provider):
-            yield f"user storage provider {provider.name} {why}"
+        if why := why_untestable(provider):
+            untested[provider.id] = f"user storage provider {provider.name} {why}"
+            continue
+        try:
+            why = why_silent(client, provider)
+        except MissingRightError:
+            untested[provider.id] = (
+                f"user storage provider {provider.name} cannot be tested without the right manage-realm"
+            )
+            continue
+        if why:
+            gaps.append(f"user storage provider {provider.name} {why}")
         else:
             answering.append(provider.name)
-    if answering and not _is_searchable(client):
-        yield f"user storage provider {' or '.join(answering)} cannot be searched: check its users DN"
+    if answering and not is_searchable(client):
+        gaps.append(f"user storage provider {' or '.join(answering)} cannot be searched: check its users DN")
+    return Silence(untested, tuple(gaps))
 
 
-def why_silent(client: KeycloakClient, provider: wire.ComponentRepresentation) -> str | None:
-    """Return why a provider cannot be counted on, None when it answers."""
+def why_untestable(provider: wire.ComponentRepresentation) -> str | None:
+    """Return why nobody can tell whether a provider answers, None when it can be asked."""
     if provider.config.get("enabled") == ("false",):
         return "is disabled"
     if provider.provider_id != "ldap":
         return f"is of kind {provider.provider_id}, which cannot be tested"
+    return None
+
+
+def why_silent(client: KeycloakClient, provider: wire.ComponentRepresentation) -> str | None:
+    """Return why a provider that should answer does not, None when it does; raises `MissingRightError`."""
     try:
         client.check("testLDAPConnection", _login_test(provider))
-    except MissingRightError:
-        return "cannot be tested without the right manage-realm"
+    except RequestTimeoutError:
+        return "keeps Keycloak waiting too long: set its connection time-out"
     except UnreachableError:
         raise
     except UnavailableError:
@@ -47,7 +74,7 @@ def why_silent(client: KeycloakClient, provider: wire.ComponentRepresentation) -
     return None
 
 
-def _is_searchable(client: KeycloakClient) -> bool:
+def is_searchable(client: KeycloakClient) -> bool:
     """Whether a search that must ask every provider works; a list of members hides that one failed."""
     try:
         client.get("users", wire.USERS, username=_NOBODY, exact="true", briefRepresentation="true")

@@ -10,7 +10,7 @@ from functools import partial
 from keycloak_license.errors import UnavailableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.keycloak_api.federation import list_providers, why_silent
+from keycloak_license.keycloak_api.federation import find_silence, list_providers
 from keycloak_license.keycloak_api.rights import list_clients, prove_view_users
 from keycloak_license.keycloak_api.writer import ensure_writable
 from keycloak_license.model.check import Check, try_out
@@ -58,11 +58,11 @@ def _try_manage(client: KeycloakClient) -> str:
 
 def _describe_federation(client: KeycloakClient) -> str:
     providers = list_providers(client)
-    for provider in providers:
-        if why := why_silent(client, provider):
-            raise UnavailableError(
-                f"User storage provider {provider.name} {why}: as long as that is so, nobody loses a seat"
-            )
+    silence = find_silence(client, providers)
+    for gap in silence.gaps:
+        raise UnavailableError(f"U{gap[1:]}: as long as that is so, nobody loses a seat")
+    for why in silence.providers.values():
+        raise UnavailableError(f"U{why[1:]}: as long as that is so, its own users do not lose a seat")
     return (
         f"{len(providers)} user storage providers, all answering"
         if providers

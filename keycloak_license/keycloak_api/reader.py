@@ -12,7 +12,7 @@ from typing import TypeVar
 from keycloak_license.errors import AlreadyThereError, NotThereError, UnavailableError, UnreachableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.keycloak_api.federation import find_silent_providers
+from keycloak_license.keycloak_api.federation import find_silence
 from keycloak_license.keycloak_api.provider_grants import find_provider_grants
 from keycloak_license.keycloak_api.rights import prove_view_users
 from keycloak_license.keycloak_api.structure import Structure, read_structure
@@ -41,6 +41,8 @@ def read_realm(
         holders.doubt_that_nobody_is_there()
     default_groups = structure.read_default_groups(client)
     holders.add_provider_grants(default_groups)
+    service_accounts = holders.read_service_accounts()
+    silence = find_silence(client, structure.providers)
     return RealmSnapshot(
         realm=realm.realm,
         realm_id=realm.id,
@@ -51,18 +53,14 @@ def read_realm(
         role_users=holders.role_users,
         role_groups=holders.role_groups,
         group_members=holders.group_members,
-        service_accounts=holders.read_service_accounts(),
+        service_accounts=service_accounts,
         default_role_id=realm.default_role.id if realm.default_role else None,
         default_groups=default_groups,
         attributes=realm.attributes,
         server_time=server_time,
-        gaps=(*holders.gaps, *find_silent_providers(client, structure.providers)),
+        silent_providers=silence.providers,
+        gaps=(*holders.gaps, *silence.gaps),
     )
-
-
-def to_user(user: wire.UserRepresentation) -> User:
-    """Return a user without the wire around him."""
-    return User(user.id, user.username, user.enabled, user.email, user.created_timestamp)
 
 
 @dataclass
@@ -125,7 +123,7 @@ class _HolderReader:
             return
         for user in self._list_users("users", "users of the realm"):
             for id_ in grants.get(user.federation_link or "", ()):
-                self.users[user.id] = to_user(user)
+                self.users[user.id] = user.to_user()
                 lists = self.role_users if id_ in self.role_users else self.group_members
                 lists[id_] |= {user.id}
 
@@ -157,7 +155,7 @@ class _HolderReader:
         found: set[str] = set()
         for user in self._list_users(path, what):
             found.add(user.id)
-            self.users[user.id] = to_user(user)
+            self.users[user.id] = user.to_user()
         return frozenset(found)
 
     def _list_users(self, path: str, what: str) -> Iterator[wire.UserRepresentation]:

@@ -9,12 +9,13 @@ from urllib.parse import quote
 from keycloak_license.errors import NotThereError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.keycloak_api.reader import read_realm, to_user
-from keycloak_license.keycloak_api.writer import ensure_writable, write_attributes
+from keycloak_license.keycloak_api.reader import read_realm
+from keycloak_license.keycloak_api.rereading import reread_users
+from keycloak_license.keycloak_api.writer import BeforeWrite, ensure_writable, write_attributes
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.progress import Progress, no_progress
-from keycloak_license.model.realm import RealmSnapshot, User
+from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 
 NO_NAMES = frozenset({"", "count", "profile"})
 """An empty search would find everybody, and the others are paths of Keycloak's own below ``users``."""
@@ -42,9 +43,9 @@ class KeycloakRealm:
         for found in self.client.get(
             "users", wire.USERS, username=name, exact="true", briefRepresentation="true"
         ):
-            return to_user(found)
+            return found.to_user()
         try:
-            return to_user(self.client.get(f"users/{quote(name, safe='')}", wire.USER))
+            return self.client.get(f"users/{quote(name, safe='')}", wire.USER).to_user()
         except NotThereError:
             return None
 
@@ -52,6 +53,10 @@ class KeycloakRealm:
         """See `writer.ensure_writable`."""
         ensure_writable(self.client)
 
-    def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
+    def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
+        """See `rereading.reread_users`."""
+        return reread_users(self.client, user_ids, applications)
+
+    def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
         """See `writer.write_attributes`."""
-        write_attributes(self.client, changes)
+        write_attributes(self.client, changes, before_write)

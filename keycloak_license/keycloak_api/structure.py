@@ -6,7 +6,8 @@ to know who contains an application's role.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
@@ -61,6 +62,8 @@ class Structure:
     providers: Sequence[wire.ComponentRepresentation]
     graph: RoleGraph
     groups: Groups
+    exported_groups: int = 0
+    """How many groups an export held."""
 
     def read_default_groups(self, client: KeycloakClient) -> frozenset[str]:
         """Return the ids of the default groups; the realm tells only paths, which need not be unique."""
@@ -72,13 +75,15 @@ class Structure:
 def read_structure(client: KeycloakClient) -> Structure:
     """Read a small realm by export and a large one by walking.
 
-    The export needs manage-realm, which a dry run may lack; then it is the walk too.
+    The export needs manage-realm, which a dry run may lack; without it, or when the export lacks groups,
+    it is the walk too.
     """
-    if _is_small(client):
-        try:
-            return export_structure(client)
-        except MissingRightError:
-            pass
+    group_count = client.get("groups/count", wire.COUNT).count
+    if group_count <= MAX_GROUPS_TO_EXPORT and _has_few_clients(client):
+        with suppress(MissingRightError):
+            structure = export_structure(client)
+            if structure.exported_groups == group_count:
+                return structure
     return walk_structure(client)
 
 
@@ -93,13 +98,8 @@ def export_structure(client: KeycloakClient) -> Structure:
         raise UnexpectedAnswerError(
             f"The export of realm {client.realm} names a role inside a composite that it does not hold"
         ) from error
-    return Structure(
-        realm=export,
-        clients=export.clients,
-        providers=export.components.storage,
-        graph=graph,
-        groups=ExportedGroups(export.groups, graph),
-    )
+    groups = ExportedGroups(export.groups, graph)
+    return Structure(export, export.clients, export.components.storage, graph, groups, groups.count)
 
 
 def walk_structure(client: KeycloakClient) -> Structure:
@@ -116,10 +116,12 @@ class ExportedGroups:
     def __init__(self, tree: Sequence[wire.ExportedGroup], graph: RoleGraph) -> None:
         self._children: dict[str, list[Group]] = {}
         self._of_role: dict[str, list[Group]] = {}
+        self.count = 0
         ids = {(role.client_id, role.name): role.id for role in graph.roles.values()}
         todo: list[tuple[wire.ExportedGroup, str | None]] = [(group, None) for group in tree]
         while todo:
             exported, parent_id = todo.pop()
+            self.count += 1
             group = Group(exported.id, exported.path, parent_id)
             if parent_id is not None:
                 self._children.setdefault(parent_id, []).append(group)
@@ -143,6 +145,8 @@ class ListedGroups:
 
     client: KeycloakClient
     graph: RoleGraph
+    _counts: dict[str, int] = field(default_factory=dict)
+    """How many groups each should have inside, where a list has told."""
 
     def of_role(self, role_id: str) -> Sequence[Group]:
         """Return the groups that have a role directly."""
@@ -150,16 +154,22 @@ class ListedGroups:
 
     def children(self, group: Group) -> Sequence[Group]:
         """Return the groups directly inside a group."""
-        return self._list(f"groups/{group.id}/children")
+        found = self._list(f"groups/{group.id}/children")
+        if len(found) < self._counts.get(group.id, 0):
+            raise UnexpectedAnswerError(
+                f"Keycloak lists {len(found)} groups inside {group.label} and counts "
+                f"{self._counts[group.id]}: sync again, and look into its log if this stays"
+            )
+        return found
 
     def _list(self, path: str) -> list[Group]:
         pages = self.client.pages(path, wire.GROUPS, briefRepresentation="true")
-        return [Group(found.id, found.path, found.parent_id) for page in pages for found in page]
+        found = [group for page in pages for group in page]
+        self._counts.update({group.id: group.sub_group_count or 0 for group in found})
+        return [Group(group.id, group.path, group.parent_id) for group in found]
 
 
-def _is_small(client: KeycloakClient) -> bool:
-    if client.get("groups/count", wire.COUNT).count > MAX_GROUPS_TO_EXPORT:
-        return False
+def _has_few_clients(client: KeycloakClient) -> bool:
     return not client.get("clients", wire.CLIENTS, first=MAX_CLIENTS_TO_EXPORT, max=1)
 
 

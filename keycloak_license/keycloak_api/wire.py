@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
+from keycloak_license.model.realm import User, provider_of
+
 STORAGE_TYPE = "org.keycloak.storage.UserStorageProvider"
 
 
@@ -52,6 +54,8 @@ class GroupRepresentation(Representation):
     id: str
     path: str
     parent_id: str | None = None
+    sub_group_count: int | None = None
+    """How many groups are directly inside; some lists do not tell."""
 
 
 class UserRepresentation(Representation):
@@ -63,7 +67,12 @@ class UserRepresentation(Representation):
     email: str | None = None
     created_timestamp: int | None = None
     federation_link: str | None = None
-    """The user storage provider he comes from."""
+    """The user storage provider he was imported from."""
+
+    def to_user(self) -> User:
+        """Return him without the wire around him."""
+        provider_id = self.federation_link or provider_of(self.id)
+        return User(self.id, self.username, self.enabled, self.email, self.created_timestamp, provider_id)
 
 
 class ClientRepresentation(Representation):

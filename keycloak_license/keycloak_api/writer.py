@@ -3,15 +3,22 @@
 In: attribute changes; out: the realm shows them, and nothing else has changed. Called by `realm`.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import assert_never
 
-from keycloak_license.errors import UnavailableError
+from keycloak_license.errors import AlreadyThereError, UnavailableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.watch import Watch
 from keycloak_license.model.changes import AttributeChange, AttributeRemoved, AttributeSet
 
-ATTEMPTS = 3
+ATTEMPTS = 8
+SETTLE_SECONDS = 0.1
+"""Whoever read the realm between our write and what we put back writes without it, and is waited for."""
+
+BeforeWrite = Callable[[], None]
 
 
 def ensure_writable(client: KeycloakClient) -> None:
@@ -22,27 +29,57 @@ def ensure_writable(client: KeycloakClient) -> None:
     client.post("partial-export", None, wire.ANYTHING, exportGroupsAndRoles="false", exportClients="false")
 
 
-def write_attributes(client: KeycloakClient, changes: Sequence[AttributeChange]) -> None:
-    """Carry out the changes; no request when there are none.
+def write_attributes(
+    client: KeycloakClient, changes: Sequence[AttributeChange], before_write: BeforeWrite | None = None
+) -> None:
+    """Carry out the changes; no request when there are none. `before_write` may raise to stop a request.
 
-    Keycloak deletes every attribute that a PUT leaves out and knows no ETag. The whole map is read right
-    before, so that what others wrote is kept, and right after, so that ours is written again if somebody
-    overwrote it. What somebody else writes in the few milliseconds between our read and our write is lost.
+    Keycloak deletes every attribute that a PUT leaves out and knows no ETag. So the whole map is read right
+    before, watched meanwhile, and read right after: what somebody else wrote in between is put back, and
+    ours is written again if somebody overwrote it.
     """
     if not changes:
         return
     current = client.get("", wire.REALM).attributes
     if apply_changes(current, changes) == current:
         return
+    # From here on, to stop half way might leave undone what somebody else wrote.
+    client = client.to_the_end()
+    watch = Watch(client)
+    undone: Sequence[AttributeChange] = ()
     for _ in range(ATTEMPTS):
-        client.put("", {"attributes": apply_changes(current, changes)})
-        current = client.get("", wire.REALM).attributes
-        if shows(current, changes):
+        _put(client, watch, (*undone, *changes), before_write)
+        if undone:
+            time.sleep(SETTLE_SECONDS)
+        after = client.get("", wire.REALM).attributes
+        undone = watch.find_undone(after, ours={change.name for change in changes})
+        if shows(after, changes) and not undone:
             return
     raise UnavailableError(
         f"The attributes of realm {client.realm} were overwritten {ATTEMPTS} times while they were written: "
         "find the other program that writes realm attributes"
     )
+
+
+def _put(
+    client: KeycloakClient, watch: Watch, changes: Sequence[AttributeChange], before_write: BeforeWrite | None
+) -> None:
+    """Write the changes into what is there right before; a retry reads again."""
+    body: dict[str, Mapping[str, str]] = {}
+
+    @contextmanager
+    def attempt() -> Iterator[None]:
+        with watch.look() as current:
+            body["attributes"] = apply_changes(current, changes)
+            # Last, because Keycloak may have kept us waiting for long.
+            if before_write is not None:
+                before_write()
+            yield
+
+    watch.begin_write()
+    # 409: somebody added or removed an attribute at the very same moment, and nothing of ours was written.
+    with suppress(AlreadyThereError):
+        client.put("", body, attempt)
 
 
 def shows(attributes: Mapping[str, str], changes: Sequence[AttributeChange]) -> bool:

@@ -11,15 +11,15 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, select
 from sqlalchemy import bindparam as bind
 from sqlalchemy.dialects import postgresql, sqlite
 
-from keycloak_license.ledger.tables import realms
-from keycloak_license.model.record import ClockMark, SeatEvent, StoredLicense, SyncRecord
-from keycloak_license.model.seat import Claim
+from keycloak_license.ledger.tables import held_releases, realms
+from keycloak_license.model.record import ClockMark, SeatEvent, StoredLicense, SyncFailure, SyncRecord
+from keycloak_license.model.seat import Claim, HeldRelease
 
 Row = dict[str, Any]
 T = TypeVar("T")
 
 
-def row(realm: str, noun: Claim | StoredLicense | SeatEvent) -> Row:
+def row(realm: str, noun: Claim | HeldRelease | StoredLicense | SeatEvent | SyncFailure) -> Row:
     """Return a noun as a row of its table, which has the realm and a column for each field."""
     return {"realm": realm} | {field.name: getattr(noun, field.name) for field in fields(noun)}
 
@@ -54,14 +54,33 @@ def remove(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
 
 
 def put_sync(connection: Connection, sync: SyncRecord) -> None:
-    """Keep the last sync of a realm."""
+    """Keep the last sync of a realm, and what its guard held."""
     fresh = {field.name: getattr(sync, field.name) for field in fields(sync)}
     clock = fresh.pop("clock")
+    _put_held(connection, sync.realm, fresh.pop("held"))
     flat = {
         "name": fresh.pop("realm"),
         "warnings": list(sync.warnings),
     } | {f"clock_{field.name}": getattr(clock, field.name) for field in fields(clock)}
     put(connection, realms, [fresh | flat])
+
+
+def _put_held(connection: Connection, realm: str, held: Sequence[HeldRelease]) -> None:
+    of_realm = held_releases.c.realm == realm
+    if sorted(held, key=_held_key) == sorted(_read_held(connection, realm), key=_held_key):
+        return
+    connection.execute(delete(held_releases).where(of_realm))
+    put(connection, held_releases, [row(realm, each) for each in held])
+
+
+def _read_held(connection: Connection, realm: str) -> tuple[HeldRelease, ...]:
+    found = read(connection, held_releases, HeldRelease, held_releases.c.realm == realm)
+    # Sorted here, for databases do not agree on the order of letters.
+    return tuple(sorted(found, key=_held_key))
+
+
+def _held_key(held: HeldRelease) -> tuple[str, str]:
+    return held.application, held.user_id
 
 
 def read_sync(connection: Connection, realm: str) -> SyncRecord | None:
@@ -74,5 +93,6 @@ def read_sync(connection: Connection, realm: str) -> SyncRecord | None:
         realm=values.pop("name"),
         warnings=tuple(values.pop("warnings")),
         clock=ClockMark(*(values.pop(f"clock_{field.name}") for field in fields(ClockMark))),
+        held=_read_held(connection, realm),
         **values,
     )

@@ -6,7 +6,7 @@ Made by `bootstrap`, used by `services` as `ports.Ledger`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from sqlalchemy import Engine, insert, select, update
@@ -15,8 +15,9 @@ from keycloak_license.errors import LedgerError
 from keycloak_license.ledger import rows
 from keycloak_license.ledger.connection import create_folder, create_ledger_engine, reading, writing
 from keycloak_license.ledger.failures import masked
+from keycloak_license.ledger.lease import LEASE_DURATION, end, renew, take
 from keycloak_license.ledger.schema import migrate, read_revision
-from keycloak_license.ledger.tables import claims, licenses, seat_events
+from keycloak_license.ledger.tables import claims, licenses, seat_events, sync_failures
 from keycloak_license.model.changes import (
     SeatAssigned,
     SeatChange,
@@ -25,7 +26,14 @@ from keycloak_license.model.changes import (
     WaitingEnded,
     WaitingStarted,
 )
-from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.record import (
+    Lease,
+    RealmRecord,
+    SeatEvent,
+    StoredLicense,
+    SyncFailure,
+    SyncRecord,
+)
 from keycloak_license.model.seat import Claim
 
 Key = tuple[str, str]
@@ -51,7 +59,9 @@ class LedgerDescription:
         return self.write_problem is None
 
 
-def open_ledger(url: str, *, busy_timeout: float = 5.0) -> "SqlLedger":
+def open_ledger(
+    url: str, *, busy_timeout: float = 5.0, lease_duration: timedelta = LEASE_DURATION
+) -> "SqlLedger":
     """Open the ledger at an SQLAlchemy URL, making and migrating what is missing.
 
     `busy_timeout` is in seconds: how long to wait for another process's lock. Raises `ConfigurationError`
@@ -64,14 +74,15 @@ def open_ledger(url: str, *, busy_timeout: float = 5.0) -> "SqlLedger":
     except BaseException:
         engine.dispose()
         raise
-    return SqlLedger(engine)
+    return SqlLedger(engine, lease_duration)
 
 
 class SqlLedger:
     """The ledger in one database; threads may share it. Every method may raise `LedgerError`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, lease_duration: timedelta = LEASE_DURATION) -> None:
         self._engine = engine
+        self._lease_duration = lease_duration
 
     def load(self, realm: str) -> RealmRecord:
         """Return everything remembered of a realm: licences oldest first, claims by application and user."""
@@ -79,6 +90,7 @@ class SqlLedger:
             last_sync = rows.read_sync(connection, realm)
             known_licenses = rows.read(connection, licenses, StoredLicense, licenses.c.realm == realm)
             known_claims = rows.read(connection, claims, Claim, claims.c.realm == realm)
+            failures = rows.read(connection, sync_failures, SyncFailure, sync_failures.c.realm == realm)
         return RealmRecord(
             realm=realm,
             installation_id=last_sync.installation_id if last_sync else None,
@@ -86,9 +98,25 @@ class SqlLedger:
             # Sorted here, for databases do not agree on the order of letters.
             claims=tuple(sorted(known_claims, key=_key)),
             last_sync=last_sync,
+            failure=failures[0] if failures else None,
         )
 
-    def record_sync(self, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+    def take_lease(self, realm: str, holder: str) -> Lease:
+        """Take the right to write about a realm; `LeaseTakenError` while somebody else has it."""
+        with writing(self._engine) as connection:
+            return take(connection, realm, holder, self._lease_duration)
+
+    def renew_lease(self, lease: Lease) -> None:
+        """Hold a lease longer; `LeaseLostError` when somebody else has taken over."""
+        with writing(self._engine) as connection:
+            renew(connection, lease)
+
+    def end_lease(self, lease: Lease) -> None:
+        """Give a lease back; nothing happens when it is lost already."""
+        with writing(self._engine) as connection:
+            end(connection, lease)
+
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         """Carry out claim changes, write their seat events and the sync itself, as one transaction."""
         outcome = _outcome(changes)
         kept = [rows.row(sync.realm, claim) for claim in outcome.values() if claim is not None]
@@ -99,27 +127,38 @@ class SqlLedger:
         ]
         events = [rows.row(sync.realm, _event(change, sync.synced_at)) for change in changes]
         with writing(self._engine) as connection:
+            renew(connection, lease)
             rows.put_sync(connection, sync)
+            rows.remove(connection, sync_failures, [{"realm": sync.realm}])
             rows.put(connection, claims, kept)
             rows.remove(connection, claims, ended)
             if events:
                 connection.execute(insert(seat_events), events)
 
+    def record_failure(self, lease: Lease, at: datetime, reason: str) -> None:
+        """Keep that a sync ended without a result, until one is recorded."""
+        with writing(self._engine) as connection:
+            renew(connection, lease)
+            known = rows.read(connection, sync_failures, SyncFailure, sync_failures.c.realm == lease.realm)
+            since = known[0].since if known else at
+            rows.put(connection, sync_failures, [rows.row(lease.realm, SyncFailure(since, at, reason))])
+
     def add_licenses(
-        self, realm: str, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()
+        self, lease: Lease, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()
     ) -> None:
         """Keep licences, and take the replaced ones out of force at the instant of the first one's import.
 
         One transaction. A file that is in force already is not kept twice.
         """
-        in_force = (licenses.c.realm == realm) & licenses.c.replaced_at.is_(None)
+        in_force = (licenses.c.realm == lease.realm) & licenses.c.replaced_at.is_(None)
         is_replaced = licenses.c.file.in_([each.file for each in replaced])
         with writing(self._engine) as connection:
+            renew(connection, lease)
             for license_ in added[:1]:
-                end = update(licenses).where(in_force & is_replaced)
-                connection.execute(end.values(replaced_at=license_.imported_at))
+                take_out = update(licenses).where(in_force & is_replaced)
+                connection.execute(take_out.values(replaced_at=license_.imported_at))
             present = set(connection.scalars(select(licenses.c.file).where(in_force)))
-            new = [rows.row(realm, each) for each in added if each.file not in present]
+            new = [rows.row(lease.realm, each) for each in added if each.file not in present]
             if new:
                 connection.execute(insert(licenses), new)
 

@@ -62,6 +62,36 @@ claims = sa.Table(
     sa.Column("claimed_at", Instant, nullable=False),
     sa.Column("is_seated", sa.Boolean, nullable=False),
     sa.Column("seated_at", Instant),
+    sa.Column("provider_id", sa.Text),
+)
+
+held_releases = sa.Table(
+    "held_releases",
+    METADATA,
+    sa.Column("realm", sa.Text, primary_key=True),
+    sa.Column("application", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+)
+
+sync_failures = sa.Table(
+    "sync_failures",
+    METADATA,
+    sa.Column("realm", sa.Text, primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    METADATA,
+    sa.Column("realm", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("renewed_at", Instant),
 )
 
 licenses = sa.Table(

@@ -18,6 +18,13 @@ class User:
     email: str | None = None
     created_at: int | None = None
     """``createdTimestamp`` in milliseconds since 1970; None for some federated users."""
+    provider_id: str | None = None
+    """The user storage provider the account comes from; None for one of Keycloak's own."""
+
+
+def provider_of(user_id: str) -> str | None:
+    """Return the provider of a user who is not imported: his id is ``f:PROVIDER:NAME``."""
+    return user_id.split(":")[1] if user_id.startswith("f:") and user_id.count(":") > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +81,39 @@ class RealmSnapshot:
     """All realm attributes as they were at the read."""
     server_time: datetime | None = None
     """What Keycloak's clock showed as the read began; None when it does not tell."""
+    silent_providers: Mapping[str, str] = field(default_factory=dict)
+    """A sentence for each user storage provider, by id, that is switched off or cannot be tested: nothing
+    is known of its own users."""
     gaps: tuple[str, ...] = ()
-    """One sentence for each thing that could not be read; empty means complete."""
+    """One sentence for each thing that could not be read: anybody may be missing."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether a user who is missing here is really gone."""
-        return not self.gaps
+        """Whether everything was seen."""
+        return not self.gaps and not self.silent_providers
+
+
+@dataclass(frozen=True, slots=True)
+class UserReading:
+    """One user read by himself, apart from every list."""
+
+    user: User | None
+    """None when Keycloak has no such user."""
+    roles: frozenset[Role] = frozenset()
+    """All his effective realm roles, and those of the clients that were asked about."""
+    doubt: str | None = None
+    """Why he could not be read, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rereading:
+    """Users read one by one, to be sure before somebody loses a seat."""
+
+    users: Mapping[str, UserReading] = field(default_factory=dict)
+    """By id."""
+    gaps: tuple[str, ...] = ()
+    silent_providers: Mapping[str, str] = field(default_factory=dict)
+    """Both as in a snapshot, and as the providers answered after the users were read."""
 
 
 def containing_roles(composites: Mapping[str, frozenset[str]], role_ids: Iterable[str]) -> frozenset[str]:

@@ -4,10 +4,10 @@ Made and kept by `ledger`, read by `services`.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from keycloak_license.model.license import License
-from keycloak_license.model.seat import Claim
+from keycloak_license.model.seat import Claim, HeldRelease
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,24 @@ class SyncRecord:
     published_id: str | None = None
     """The installation id that the realm showed, where it was another."""
     clock: ClockMark = ClockMark()
+    held: tuple[HeldRelease, ...] = ()
+    """The releases that the guard held back."""
 
     @property
     def is_disputed(self) -> bool:
         """Whether ledger and realm belong to different installations."""
         return self.published_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFailure:
+    """That syncs end without a result, until one does."""
+
+    since: datetime
+    at: datetime
+    """When the last one did."""
+    reason: str
+    """Why, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +109,26 @@ class RealmRecord:
     licenses: tuple[StoredLicense, ...] = ()
     claims: tuple[Claim, ...] = ()
     last_sync: SyncRecord | None = None
+    failure: SyncFailure | None = None
+    """What has gone wrong since the last sync."""
 
     @property
     def clock(self) -> ClockMark:
         """How far time has got."""
         return self.last_sync.clock if self.last_sync else ClockMark()
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write about one realm, until somebody else takes it; made by `ledger.lease`."""
+
+    realm: str
+    holder: str
+    """A process, for sentences."""
+    epoch: int
+    """Counts up each time the lease is taken: who comes with an older one has been overtaken."""
+    duration: timedelta
+    """How long it outlives its last renewal."""
 
 
 def to_stored(license_: License, imported_at: datetime) -> StoredLicense:

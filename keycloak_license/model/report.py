@@ -9,7 +9,7 @@ from datetime import datetime
 from keycloak_license.model.changes import Change
 from keycloak_license.model.license import License, LicenseState, NotInForce, Reason, Standing
 from keycloak_license.model.record import StoredLicense
-from keycloak_license.model.seat import Allocation
+from keycloak_license.model.seat import Allocation, HeldRelease
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,11 @@ class RealmReport:
     """When a sync last finished; None before the first."""
     is_complete: bool
     """Whether that sync saw everything."""
-    held: tuple[Change, ...] = ()
+    held: tuple[HeldRelease, ...] = ()
+    """Releases held back by the guard."""
     warnings: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    """Why a sync did not see everything; part of the warnings as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +87,5 @@ class SyncPlan:
     changes: tuple[Change, ...]
     read_warnings: tuple[str, ...] = ()
     """Those of the report's warnings that come from what was read; they hold until the next sync."""
+    unconfirmed: tuple[str, ...] = ()
+    """Ids of the users whose claims end, or are newly held, without their having been read by themselves."""

@@ -23,6 +23,21 @@ class Claim:
     seated_at: datetime | None = None
     """When the seat was given. A user who lost it to a smaller limit keeps this, and thereby
     stands before all who never had one."""
+    provider_id: str | None = None
+    """The user storage provider the account comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRelease:
+    """A claim that would have ended, had not too many others done so at once; made by `plan.guard`."""
+
+    application: str
+    user_id: str
+    username: str
+    reason: str
+    """Why it would have ended."""
+    since: datetime
+    """When that was first seen; later by the time in which the realm could not be read completely."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ class Terms:
 
     limit: int | None
     """Licensed seats; None is unlimited."""
-    may_release: bool = True
-    """Whether a user who is not seen consuming is taken to have stopped; not after an incomplete read."""
     may_displace: bool = True
     """Whether holders beyond the limit lose their seats; not while access is blocked anyway, so that
     a renewal finds the same people."""
+    kept: frozenset[str] = frozenset()
+    """Users who keep what they have although they are not seen consuming; see `plan.endings`."""
 
 
 def allocate(
@@ -38,7 +38,7 @@ def allocate(
     staying = [
         _renamed(claim, consumers.get(claim.user_id))
         for claim in known.values()
-        if claim.user_id in consumers or not terms.may_release
+        if claim.user_id in consumers or claim.user_id in terms.kept
     ]
     arriving = [_new_claim(application, user, now) for user in consumers.values() if user.id not in known]
 
@@ -48,12 +48,15 @@ def allocate(
 
     queue = sorted([*displaced, *arriving, *(c for c in staying if not c.is_seated)], key=_queue_order)
     free = len(queue) if terms.limit is None else max(0, terms.limit - len(kept))
-    granted = [replace(claim, is_seated=True, seated_at=claim.seated_at or now) for claim in queue[:free]]
+    # Who keeps his place without being seen keeps just that.
+    next_ones = [claim for claim in queue if claim.user_id in consumers][:free]
+    granted = [replace(claim, is_seated=True, seated_at=claim.seated_at or now) for claim in next_ones]
+    seated_ids = {claim.user_id for claim in granted}
     return Allocation(
         application=application,
         limit=terms.limit,
         seated=tuple(sorted([*kept, *granted], key=_queue_order)),
-        waiting=tuple(queue[free:]),
+        waiting=tuple(claim for claim in queue if claim.user_id not in seated_ids),
     )
 
 
@@ -100,6 +103,7 @@ def _new_claim(application: str, user: User, now: datetime) -> Claim:
         email=user.email,
         created_at=user.created_at,
         claimed_at=now,
+        provider_id=user.provider_id,
     )
 
 

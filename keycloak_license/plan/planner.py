@@ -1,12 +1,12 @@
 """Everything one sync decides, in one pure step.
 
 In: what was read (`SyncInputs`); out: a `SyncPlan` whose changes, carried out, leave nothing to plan.
-Called by `services.reconcile`, and with other inputs by every preview.
+Called by `services.observation`, for syncs and previews.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from keycloak_license.model.application import Application
@@ -22,12 +22,14 @@ from keycloak_license.model.changes import (
     WaitingStarted,
 )
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
-from keycloak_license.model.realm import RealmSnapshot, User
+from keycloak_license.model.realm import RealmSnapshot, UserReading
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
-from keycloak_license.model.seat import Allocation, Claim
+from keycloak_license.model.seat import Allocation, Claim, HeldRelease
 from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_queue, stamp_after
 from keycloak_license.plan.attributes import backup_attributes, plan_attributes, plan_verdict
 from keycloak_license.plan.consumers import find_warnings, resolve_consumers
+from keycloak_license.plan.endings import Endings, Evidence, GuardTerms, find_endings
+from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
 from keycloak_license.plan.notices import NoticeDaysError, expiry_notice, notice_days
 
 
@@ -41,6 +43,8 @@ class SyncInputs:
     standing: Standing
     installation_id: str
     now: datetime
+    believed: datetime
+    """The same, but never one that a clock only just leapt to; see `plan.clock`."""
     warnings: tuple[str, ...] = ()
     """Found before planning, for example a stored licence that no longer verifies; found again by who
     asks later."""
@@ -54,6 +58,13 @@ class SyncInputs:
     """Whether the ledger knows nothing of this realm: it may have been lost."""
     is_disputed: bool = False
     """Whether ledger and realm belong to different installations; then nothing but the verdict changes."""
+    readings: Mapping[str, UserReading] = field(default_factory=dict)
+    """Users who were read by themselves, by id, because their claims would end."""
+    guard: Guard = DEFAULT_GUARD
+    held: tuple[HeldRelease, ...] = ()
+    """What the guard held at the last sync."""
+    is_forced: bool = False
+    """Whether somebody has confirmed what the guard holds."""
 
 
 def plan_sync(inputs: SyncInputs) -> SyncPlan:
@@ -63,26 +74,37 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
         claims_of[claim.application].append(claim)
     allocations: list[Allocation] = []
     changes: list[Change] = []
+    held: list[HeldRelease] = []
+    unconfirmed: list[str] = []
     for application in inputs.applications:
         claims = claims_of[application.id]
-        allocation = _allocate(inputs, application, claims)
+        allocation, endings = _allocate(inputs, application, claims)
         allocations.append(allocation)
-        changes.extend(plan_seats(allocation, claims, inputs))
+        changes.extend(plan_seats(allocation, claims, endings, inputs.standing))
+        held.extend(endings.held)
+        unconfirmed.extend(endings.unconfirmed)
     read_warnings = tuple(_read_warnings(inputs))
-    report = make_report(inputs, allocations, inputs.warnings + read_warnings)
+    report = _make_report(inputs, allocations, held, inputs.warnings + read_warnings)
     changes.extend(_plan_attributes(inputs, report, allocations))
-    return SyncPlan(report, tuple(allocations), tuple(changes), read_warnings)
+    return SyncPlan(report, tuple(allocations), tuple(changes), read_warnings, tuple(unconfirmed))
 
 
-def _allocate(inputs: SyncInputs, application: Application, claims: Sequence[Claim]) -> Allocation:
-    terms = seat_terms(inputs.standing, application.id, is_complete=inputs.snapshot.is_complete)
+def _allocate(
+    inputs: SyncInputs, application: Application, claims: Sequence[Claim]
+) -> tuple[Allocation, Endings]:
+    terms = seat_terms(inputs.standing, application.id, may_take=not inputs.snapshot.gaps)
     if inputs.is_disputed:
-        return freeze(application.id, claims, terms.limit)
-    consumers = resolve_consumers(inputs.snapshot, application, _exempt_here(inputs.standing, claims))
+        held = tuple(each for each in inputs.held if each.application == application.id)
+        return freeze(application.id, claims, terms.limit), Endings(held=held)
+    exempt = _exempt_here(inputs.standing, claims)
+    consumers = resolve_consumers(inputs.snapshot, application, exempt)
+    evidence = Evidence(inputs.snapshot, frozenset(map(str.lower, exempt)), inputs.readings)
+    guard = GuardTerms(inputs.believed, inputs.guard, inputs.held, inputs.is_forced)
+    endings = find_endings(application, claims, consumers.keys(), evidence, guard)
     at = stamp_after(claims, inputs.now)
     if inputs.is_ledger_new:
         claims = recover_queue(application.id, consumers, inputs.snapshot.attributes, inputs.now)
-    return allocate(application.id, consumers, claims, terms, at)
+    return allocate(application.id, consumers, claims, replace(terms, kept=endings.kept), at), endings
 
 
 def _plan_attributes(
@@ -112,30 +134,32 @@ def _exempt_here(standing: Standing, claims: Sequence[Claim]) -> tuple[str, ...]
     return tuple(name for name in exempt_users(standing) if name.lower() not in present)
 
 
-def seat_terms(standing: Standing, application: str, *, is_complete: bool) -> Terms:
+def seat_terms(standing: Standing, application: str, *, may_take: bool) -> Terms:
     """Return what an allocation may do.
 
     Without a licence nobody gets a seat, and nobody loses one; likewise holders keep theirs while
-    access is blocked. After an incomplete read nobody loses anything.
+    access is blocked. Nor does a smaller limit take anything while it `may` not, after a read with gaps.
     """
     limit = 0 if standing.license is None else standing.license.scope.get(application, 0)
-    return Terms(limit=limit, may_release=is_complete, may_displace=is_complete and standing.is_granted)
+    return Terms(limit=limit, may_displace=may_take and standing.is_granted)
 
 
-def plan_seats(allocation: Allocation, claims: Sequence[Claim], inputs: SyncInputs) -> Iterator[SeatChange]:
+def plan_seats(
+    allocation: Allocation, claims: Sequence[Claim], endings: Endings, standing: Standing
+) -> Iterator[SeatChange]:
     """Yield the difference between the claims of the last sync and an allocation."""
     before = {claim.user_id: claim for claim in claims}
     after = {claim.user_id for claim in (*allocation.seated, *allocation.waiting)}
     for claim in claims:
         if claim.user_id not in after:
             ended = SeatReleased if claim.is_seated else WaitingEnded
-            yield ended(claim, _reason_ended(inputs.snapshot.users.get(claim.user_id), inputs.standing))
+            yield ended(claim, endings.reasons[claim.user_id])
     for claim in allocation.waiting:
         earlier = before.get(claim.user_id)
         if earlier is None:
             yield WaitingStarted(claim, "no_free_seat")
         elif earlier.is_seated:
-            yield SeatDisplaced(claim, _reason_displaced(claim.application, inputs.standing))
+            yield SeatDisplaced(claim, _reason_displaced(claim.application, standing))
     for claim in allocation.seated:
         earlier = before.get(claim.user_id)
         if earlier is None or not earlier.is_seated:
@@ -147,21 +171,26 @@ def _reason_displaced(application: str, standing: Standing) -> str:
     return "limit_reduced" if is_licensed else "not_licensed"
 
 
-def _reason_ended(user: User | None, standing: Standing) -> str:
-    if user is not None and not user.enabled:
-        return "disabled"
-    if user is not None and user.username.lower() in {name.lower() for name in exempt_users(standing)}:
-        return "exempt"
-    return "no_role"
-
-
 def _read_warnings(inputs: SyncInputs) -> Iterator[str]:
     snapshot = inputs.snapshot
     yield from inputs.read_warnings
     yield from _expiry_warnings(inputs)
     yield from (f"Incomplete read, nobody loses a seat: {gap}" for gap in snapshot.gaps)
-    if snapshot.is_complete:
+    yield from (f"Incomplete read, he keeps what he has: {doubt}" for doubt in _doubts(inputs))
+    for silence in snapshot.silent_providers.values():
+        yield f"Incomplete read, the users of that federation keep what they have: {silence}"
+    if not snapshot.gaps:
         yield from find_warnings(snapshot, inputs.applications)
+
+
+def _doubts(inputs: SyncInputs) -> tuple[str, ...]:
+    doubts = (reading.doubt for reading in inputs.readings.values())
+    return tuple(doubt for doubt in doubts if doubt is not None)
+
+
+def _gaps(inputs: SyncInputs) -> tuple[str, ...]:
+    snapshot = inputs.snapshot
+    return (*snapshot.gaps, *snapshot.silent_providers.values(), *_doubts(inputs))
 
 
 def _expiry_warnings(inputs: SyncInputs) -> Iterator[str]:
@@ -174,8 +203,11 @@ def _expiry_warnings(inputs: SyncInputs) -> Iterator[str]:
         yield notice
 
 
-def make_report(
-    inputs: SyncInputs, allocations: Sequence[Allocation], warnings: tuple[str, ...]
+def _make_report(
+    inputs: SyncInputs,
+    allocations: Sequence[Allocation],
+    held: Sequence[HeldRelease],
+    warnings: tuple[str, ...],
 ) -> RealmReport:
     """Return the report that every exit shows."""
     snapshot = inputs.snapshot
@@ -188,7 +220,9 @@ def make_report(
             for application, allocation in zip(inputs.applications, allocations, strict=True)
         ),
         synced_at=inputs.now,
-        is_complete=snapshot.is_complete,
+        is_complete=not _gaps(inputs),
+        gaps=_gaps(inputs),
+        held=tuple(held),
         warnings=warnings,
     )
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from keycloak_license.model.attributes import STANDBY_FILES
+from keycloak_license.model.attributes import STANDBY_FILES, queue_attribute
 from keycloak_license.model.license import License
 from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense, to_stored
+from keycloak_license.model.report import ApplicationUsage
 from keycloak_license.plan.lifecycle import Installation
 from keycloak_license.plan.replacement import find_replaced, follows, is_foreign
 
@@ -24,6 +25,21 @@ class KnownLicenses:
     """What only the realm knew, for the ledger."""
     doubted: Mapping[str, str] = field(default_factory=dict)
     """Files that only the realm has and that do not count, each with the reason why."""
+
+
+def lacks_holders(attributes: Mapping[str, str], usages: Sequence[ApplicationUsage]) -> bool:
+    """Whether the realm tells of people that a ledger which has lost them does not find there.
+
+    Seats are given away only when it is known whose they are: with somebody waiting, by the queue that the
+    realm keeps, and else by there being as many consumers as holders.
+    """
+    for usage in usages:
+        used = attributes.get(f"license.{usage.id}.used", "")
+        if queue_attribute(usage.id) in attributes:
+            return True
+        if used.isdecimal() and int(used) > usage.used + usage.waiting:
+            return True
+    return False
 
 
 def recover_all(found: Sequence[License], now: datetime) -> KnownLicenses:

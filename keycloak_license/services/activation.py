@@ -11,8 +11,8 @@ from keycloak_license.errors import ConfigurationError, LicenseRefusedError
 from keycloak_license.model.license import Activation, License, LicenseState, LicenseType
 from keycloak_license.model.report import ListedLicense
 from keycloak_license.services.installation import explain_dispute
+from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.overview import list_all_licenses
-from keycloak_license.services.reconcile import ManagedRealm
 
 
 def find_inactive(managed: ManagedRealm, now: datetime) -> tuple[License, Activation]:

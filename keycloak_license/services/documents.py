@@ -10,6 +10,7 @@ from typing import Any, assert_never
 
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
 from keycloak_license.model.report import ApplicationUsage, ListedLicense, RealmReport, SyncReport
+from keycloak_license.model.seat import HeldRelease
 from keycloak_license.services.licenses import LicenseImport
 from keycloak_license.services.overview import Explanation, Member, UserExplanation
 
@@ -25,7 +26,7 @@ def status_document(report: RealmReport) -> Document:
         "applications": _usage_documents(report.applications),
         "synced_at": _instant(report.synced_at),
         "complete": report.is_complete,
-        "held": _change_documents(report.held),
+        "held": [_held_document(each) for each in report.held],
         "warnings": list(report.warnings),
     }
 
@@ -149,6 +150,17 @@ def _usage_documents(usages: Sequence[ApplicationUsage]) -> list[Document]:
         }
         for usage in usages
     ]
+
+
+def _held_document(held: HeldRelease) -> Document:
+    return {
+        "kind": "seat_released",
+        "application": held.application,
+        "user_id": held.user_id,
+        "username": held.username,
+        "reason": held.reason,
+        "since": _instant(held.since),
+    }
 
 
 def _change_documents(changes: Sequence[Change]) -> list[Document]:

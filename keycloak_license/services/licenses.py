@@ -13,13 +13,10 @@ from keycloak_license.model.license import License
 from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense, to_stored
 from keycloak_license.model.report import RealmReport, SyncPlan
 from keycloak_license.plan.replacement import find_newer, find_replaced, is_foreign
-from keycloak_license.services.reconcile import (
-    ManagedRealm,
-    Observation,
-    apply,
-    make_plan,
-    observe,
-)
+from keycloak_license.services.confirmation import make_confirmed_plan
+from keycloak_license.services.lease import hold_lease
+from keycloak_license.services.observation import ManagedRealm, Observation, observe
+from keycloak_license.services.reconcile import apply
 from keycloak_license.services.recovery import read_licenses
 
 
@@ -53,22 +50,25 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, clock: 
     than what is known of the same number, or replacing was not confirmed.
     """
     license_ = managed.verifier.verify(file)
-    seen, result = _prepare(managed, license_, clock())
-    while result.replaced:
+    confirmed: list[str] = []
+    while True:
+        # Others go on working while the question is open, so it is put outside, and may come again.
+        with hold_lease(managed.ledger, managed.name, managed.patience_seconds) as fence:
+            seen, result = _prepare(managed, license_, clock())
+            replaced = [each.file for each in result.replaced]
+            if replaced in ([], confirmed):
+                added = () if result.is_known else (to_stored(license_, seen.now),)
+                # Known may mean by the realm alone, and then it comes into the ledger now.
+                if added or seen.known.recovered:
+                    apply(managed, seen, result.plan, fence, LicenseChange(added, result.replaced))
+                return result
         if not confirm(result):
             numbers = _names([each.label for each in result.replaced])
             raise LicenseRefusedError(
                 f"Licence {license_.number} was not imported because it would replace {numbers} in realm "
                 f"{managed.name}: confirm with --replace"
             )
-        # Others went on working while the question was open.
-        confirmed = [each.file for each in result.replaced]
-        seen, result = _prepare(managed, license_, clock())
-        if [each.file for each in result.replaced] == confirmed:
-            break
-    if not result.is_known:
-        apply(managed, seen, result.plan, LicenseChange((to_stored(license_, seen.now),), result.replaced))
-    return result
+        confirmed = replaced
 
 
 def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[Observation, LicenseImport]:
@@ -78,7 +78,7 @@ def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[O
         raise LicenseRefusedError(seen.dispute)
     known = read_licenses(managed.verifier, seen.licenses)
     in_force = [each for each in known if each.stored.replaced_at is None]
-    present = make_plan(managed, seen, seen.licenses)
+    seen, present = make_confirmed_plan(managed, seen, seen.licenses)
     if any(each.stored.file == license_.file for each in in_force):
         unchanged = replace(present, changes=())
         return seen, LicenseImport(license_, (), present.report, unchanged, is_known=True)
@@ -86,7 +86,7 @@ def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[O
     managed.verifier.accept(license_.file.encode())
     replaced = find_replaced(in_force, license_, seen.installation, seen.clock.believed)
     remaining = [each.stored for each in in_force if each.stored not in replaced]
-    plan = make_plan(managed, seen, [*remaining, to_stored(license_, seen.now)])
+    seen, plan = make_confirmed_plan(managed, seen, [*remaining, to_stored(license_, seen.now)])
     _refuse_foreign(license_, seen, present.report)
     return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False)
 

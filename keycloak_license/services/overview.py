@@ -14,7 +14,7 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import Standing
 from keycloak_license.model.realm import User
-from keycloak_license.model.record import RealmRecord, SyncRecord
+from keycloak_license.model.record import RealmRecord
 from keycloak_license.model.report import ListedLicense, RealmReport
 from keycloak_license.model.seat import Allocation, Claim
 from keycloak_license.plan.clock import read_clock
@@ -22,10 +22,10 @@ from keycloak_license.plan.consumers import Path, paths_by_user
 from keycloak_license.plan.in_force import list_licenses
 from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import count_usage, exempt_users, seat_terms
+from keycloak_license.services.confirmation import make_confirmed_plan
 from keycloak_license.services.installation import explain_dispute
-from keycloak_license.services.reconcile import (
+from keycloak_license.services.observation import (
     ManagedRealm,
-    make_plan,
     observe,
     verify_licenses,
 )
@@ -74,13 +74,13 @@ def read_status(managed: ManagedRealm, now: datetime) -> RealmReport:
     last = record.last_sync
     clock = read_clock(now, None, record.clock)
     genuine, warnings = verify_licenses(managed.verifier, record.licenses)
-    warnings += (*([clock.doubt] if clock.doubt else []), *_sync_warnings(managed.name, last))
+    warnings += (*([clock.doubt] if clock.doubt else []), *_sync_warnings(record))
     installation = installation_of(managed, record)
     standing = judge(genuine, installation, clock.now)
     usages = []
     for application in managed.applications:
         claims = [claim for claim in record.claims if claim.application == application.id]
-        limit = seat_terms(standing, application.id, is_complete=True).limit
+        limit = seat_terms(standing, application.id, may_take=True).limit
         usages.append(count_usage(application, limit, claims))
     return RealmReport(
         realm=managed.name,
@@ -88,7 +88,8 @@ def read_status(managed: ManagedRealm, now: datetime) -> RealmReport:
         standing=standing,
         applications=tuple(usages),
         synced_at=last.synced_at if last else None,
-        is_complete=last.is_complete if last else False,
+        is_complete=last is not None and last.is_complete and record.failure is None,
+        held=last.held if last else (),
         # A dictionary keeps the order and drops what is said twice.
         warnings=tuple(dict.fromkeys((*managed.warnings, *warnings))),
     )
@@ -121,12 +122,18 @@ def installation_of(managed: ManagedRealm, record: RealmRecord) -> Installation:
     )
 
 
-def _sync_warnings(realm: str, last: SyncRecord | None) -> Iterator[str]:
+def _sync_warnings(record: RealmRecord) -> Iterator[str]:
+    last, failure = record.last_sync, record.failure
+    if failure is not None:
+        yield (
+            f"Since {show_instant(failure.since)} no sync has ended well, the last at "
+            f"{show_instant(failure.at)}: {failure.reason}"
+        )
     if last is None:
-        yield f"Realm {realm} was never synced: run keycloak-license sync"
+        yield f"Realm {record.realm} was never synced: run keycloak-license sync"
         return
     yield from last.warnings
-    if dispute := explain_dispute(realm, last.installation_id, last.published_id):
+    if dispute := explain_dispute(record.realm, last.installation_id, last.published_id):
         yield dispute
 
 
@@ -136,7 +143,7 @@ def list_members(
     """Return an application's allocation and its members: the seated, then the waiting in order."""
     application = find_application(managed.applications, application_id)
     seen = observe(managed, now)
-    plan = make_plan(managed, seen, seen.licenses)
+    seen, plan = make_confirmed_plan(managed, seen, seen.licenses)
     allocation = next(each for each in plan.allocations if each.application == application.id)
     return allocation, _members(allocation, paths_by_user(seen.snapshot, application))
 
@@ -149,7 +156,7 @@ def explain_user(managed: ManagedRealm, name: str, now: datetime) -> UserExplana
             f"Realm {managed.name} has no user {name!r}: give the exact username or the user's id"
         )
     seen = observe(managed, now)
-    plan = make_plan(managed, seen, seen.licenses)
+    seen, plan = make_confirmed_plan(managed, seen, seen.licenses)
     explanations = []
     for application, allocation in zip(managed.applications, plan.allocations, strict=True):
         paths = paths_by_user(seen.snapshot, application)

@@ -3,14 +3,17 @@
 Satisfied by shape: `keycloak_api.realm` and `ledger.store` in earnest, `tests/fakes.py` in tests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.license import License
-from keycloak_license.model.realm import RealmSnapshot, User
-from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.realm import RealmSnapshot, Rereading, User
+from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
+
+BeforeWrite = Callable[[], None]
 
 
 class Realm(Protocol):
@@ -28,8 +31,14 @@ class Realm(Protocol):
     def ensure_writable(self) -> None:
         """Raise `MissingRightError` when attributes could not be written; writes nothing."""
 
-    def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
-        """Carry out attribute changes; no call at all when there are none."""
+    def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
+        """Read users one by one, with the effective roles that the applications count."""
+
+    def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
+        """Carry out attribute changes; no call at all when there are none.
+
+        `before_write` is called right before each request that writes, and may raise to stop it.
+        """
 
 
 class Ledger(Protocol):
@@ -38,15 +47,33 @@ class Ledger(Protocol):
     def load(self, realm: str) -> RealmRecord:
         """Everything remembered of a realm; an empty record for an unknown one."""
 
-    def record_sync(self, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
-        """Carry out claim changes, write their seat events and the sync itself, as one transaction."""
+    def take_lease(self, realm: str, holder: str) -> Lease:
+        """Take the right to write about a realm; `LeaseTakenError` while somebody else has it.
+
+        Who does not renew it in time loses it to the next one who wants it.
+        """
+
+    def renew_lease(self, lease: Lease) -> None:
+        """Hold a lease longer; `LeaseLostError` when somebody else has taken over."""
+
+    def end_lease(self, lease: Lease) -> None:
+        """Give a lease back; nothing happens when it is lost already."""
+
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+        """Carry out claim changes, write their seat events and the sync itself, as one transaction.
+
+        `LeaseLostError`, and nothing written, when the lease is lost.
+        """
+
+    def record_failure(self, lease: Lease, at: datetime, reason: str) -> None:
+        """Keep that a sync ended without a result, until one is recorded; refused like `record_sync`."""
 
     def add_licenses(
-        self, realm: str, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()
+        self, lease: Lease, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()
     ) -> None:
         """Keep licences, and take the replaced ones out of force at the instant of the first one's import.
 
-        One transaction; a file that is in force already is not kept twice.
+        One transaction, refused like `record_sync`; a file that is in force already is not kept twice.
         """
 
     def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:

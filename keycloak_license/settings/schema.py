@@ -107,6 +107,8 @@ class SyncSettings(FrozenModel):
     """Seconds between two looks for changes."""
     full_interval_seconds: Annotated[int, Field(strict=True, ge=1, le=604_800)] = 900
     """Seconds after which everything is read again, changed or not."""
+    lease_seconds: Annotated[int, Field(strict=True, ge=1, le=600)] = 10
+    """Seconds after which a realm is free for another process when the one at work on it has died."""
 
     @model_validator(mode="after")
     def _full_is_rarer(self) -> Self:

@@ -27,7 +27,8 @@ from keycloak_license.ledger.store import open_ledger
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload
 from keycloak_license.license_file.verify import TrustedFolder
 from keycloak_license.services.licenses import import_license
-from keycloak_license.services.reconcile import ManagedRealm, run_once
+from keycloak_license.services.observation import ManagedRealm
+from keycloak_license.services.reconcile import run_once
 from keycloak_license.settings import Settings, load_settings
 
 WARM_UP_RUNS = 100

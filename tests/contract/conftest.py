@@ -11,8 +11,8 @@ from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.ledger.store import open_ledger
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
-from keycloak_license.model.realm import RealmSnapshot, User
-from keycloak_license.services.ports import Ledger, Realm
+from keycloak_license.model.realm import RealmSnapshot, Rereading, User
+from keycloak_license.services.ports import BeforeWrite, Ledger, Realm
 from tests.contract.realm_admin import (
     VIEW_ONLY,
     RealmAdmin,
@@ -22,6 +22,7 @@ from tests.contract.realm_admin import (
 )
 from tests.fakes import MemoryLedger, SimulatedRealm
 from tests.real.keycloak import MakeRealm
+from tests.real.postgres import PostgresServer, postgres
 
 Subject = tuple[RealmAdmin, Realm]
 """A realm from the admin's side and from ours."""
@@ -56,8 +57,13 @@ class BothWays:
     def ensure_writable(self) -> None:
         self._full.ensure_writable()
 
-    def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
-        self._full.write_attributes(changes)
+    def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
+        reading = self._full.reread(user_ids, applications)
+        assert self._view_only.reread(user_ids, applications).users == reading.users
+        return reading
+
+    def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
+        self._full.write_attributes(changes, before_write)
 
 
 @pytest.fixture(params=["simulated", "real"])
@@ -92,10 +98,20 @@ def read_only(request: pytest.FixtureRequest) -> Subject:
     return RestAdmin(real), KeycloakRealm(connect_as_viewer(real))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "memory":
         yield MemoryLedger()
         return
-    with closing(open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")) as opened:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        url = server.create_database()
+    with closing(open_ledger(url)) as opened:
         yield opened

@@ -1,15 +1,16 @@
-"""The ledger in memory and the one in a database remember the same."""
+"""The ledger in memory and those in SQLite and PostgreSQL remember the same."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keycloak_license.ledger.store import open_ledger
+from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.model.changes import (
     SeatAssigned,
     SeatChange,
@@ -18,31 +19,82 @@ from keycloak_license.model.changes import (
     WaitingEnded,
     WaitingStarted,
 )
-from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncFailure, SyncRecord
+from keycloak_license.model.seat import HeldRelease
+from keycloak_license.services.lease import hold_lease
 from keycloak_license.services.ports import Ledger
 from tests.fakes import MemoryLedger
-from tests.property.test_ledger import changes, licenses, syncs
+from tests.leased import add_licenses, record_sync
+from tests.property.test_ledger import changes, instants, licenses, syncs, words
+from tests.real.postgres import PostgresServer
 from tests.unit.ledger.samples import NOON, a_license, assign, claim, sync, waiting
 
-imports = st.tuples(st.sampled_from(["a", "b"]), licenses, st.integers(0, 3))
-histories = st.lists(st.tuples(syncs, st.lists(changes, max_size=6)) | imports, max_size=8)
+
+@dataclass(frozen=True)
+class Synced:
+    sync: SyncRecord
+    changes: list[SeatChange]
+
+    def write(self, ledger: Ledger, suffix: str) -> None:
+        record_sync(ledger, replace(self.sync, realm=self.sync.realm + suffix), self.changes)
 
 
-@given(history=histories)
-def test_both_ledgers_tell_the_same_after_any_history(
-    history: Sequence[tuple[SyncRecord, list[SeatChange]] | tuple[str, StoredLicense, int]],
+@dataclass(frozen=True)
+class Failed:
+    realm: str
+    at: datetime
+    reason: str
+
+    def write(self, ledger: Ledger, suffix: str) -> None:
+        with hold_lease(ledger, self.realm + suffix, patience_seconds=0) as fence:
+            ledger.record_failure(fence.lease, self.at, self.reason)
+
+
+@dataclass(frozen=True)
+class Imported:
+    realm: str
+    license: StoredLicense
+    kept: int
+    """How many of the licences before it are not replaced."""
+
+    def write(self, ledger: Ledger, suffix: str) -> None:
+        replaced = ledger.load(self.realm + suffix).licenses[self.kept :]
+        add_licenses(ledger, self.realm + suffix, [self.license], replaced)
+
+
+realms = st.sampled_from(["a", "b"])
+steps = (
+    st.builds(Synced, syncs, st.lists(changes, max_size=6))
+    | st.builds(Failed, realms, instants, words)
+    | st.builds(Imported, realms, licenses, st.integers(0, 3))
+)
+
+
+@pytest.fixture(scope="module")
+def databases(postgres_server: PostgresServer) -> Iterator[tuple[SqlLedger, ...]]:
+    with (
+        closing(open_ledger("sqlite://")) as in_memory,
+        closing(open_ledger(postgres_server.create_database())) as on_a_server,
+    ):
+        yield in_memory, on_a_server
+
+
+examples = count()
+"""Each example has its realms for itself, so that the same databases serve them all."""
+
+
+@settings(max_examples=50)
+@given(history=st.lists(steps, max_size=8))
+def test_all_ledgers_tell_the_same_after_any_history(
+    databases: tuple[SqlLedger, ...], history: list[Synced | Failed | Imported]
 ) -> None:
-    memory = MemoryLedger()
-    with closing(open_ledger("sqlite://")) as database:
-        ledgers: tuple[Ledger, ...] = (memory, database)
-        for step in history:
-            for ledger in ledgers:
-                if isinstance(step[0], SyncRecord):
-                    ledger.record_sync(*step)
-                else:
-                    realm, license_, keep = step
-                    ledger.add_licenses(realm, [license_], ledger.load(realm).licenses[keep:])
-        for realm in ("a", "b", "never seen"):
+    memory, suffix = MemoryLedger(), f" {next(examples)}"
+    ledgers: tuple[Ledger, ...] = (memory, *databases)
+    for step in history:
+        for ledger in ledgers:
+            step.write(ledger, suffix)
+    for realm in (f"{name}{suffix}" for name in ("a", "b", "never seen")):
+        for database in databases:
             assert memory.load(realm) == database.load(realm)
             for application in (None, "WFM", "wfm", "none"):
                 assert memory.seat_events(realm, application) == database.seat_events(realm, application)
@@ -55,7 +107,7 @@ def test_a_realm_never_synced_is_an_empty_record(ledger: Ledger) -> None:
 
 def test_a_sync_is_remembered_with_its_claims_in_order(ledger: Ledger) -> None:
     done = sync(is_complete=False, warnings=("no answer from LDAP",))
-    ledger.record_sync(done, [*assign("b", "a"), WaitingStarted(waiting("z", "QM"), "full")])
+    record_sync(ledger, done, [*assign("b", "a"), WaitingStarted(waiting("z", "QM"), "full")])
     assert ledger.load("acme") == RealmRecord(
         realm="acme",
         installation_id="7f0c",
@@ -78,20 +130,41 @@ def test_a_sync_is_remembered_with_its_claims_in_order(ledger: Ledger) -> None:
 def test_each_kind_of_change_leaves_its_claim_and_its_event(
     ledger: Ledger, change: SeatChange, is_kept: bool
 ) -> None:
-    ledger.record_sync(sync(), assign("bob"))
-    ledger.record_sync(sync(minutes=1), [change])
+    record_sync(ledger, sync(), assign("bob"))
+    record_sync(ledger, sync(minutes=1), [change])
     assert ledger.load("acme").claims == ((change.claim,) if is_kept else ())
     assert ledger.seat_events("acme")[1:] == (
         SeatEvent("WFM", "id-bob", "bob", change.kind, NOON + timedelta(minutes=1), change.reason),
     )
 
 
+def test_a_failure_is_told_since_the_first_one_until_a_sync_is_recorded(ledger: Ledger) -> None:
+    record_sync(ledger, sync(), assign("bob"))
+    for minutes, reason in ((1, "no answer from LDAP"), (2, "no answer at all")):
+        Failed("acme", NOON + timedelta(minutes=minutes), reason).write(ledger, "")
+    since, at = (NOON + timedelta(minutes=minutes) for minutes in (1, 2))
+    assert ledger.load("acme").failure == SyncFailure(since, at, "no answer at all")
+    assert ledger.load("acme").claims == (claim("bob"),)
+
+    record_sync(ledger, sync(minutes=3), [])
+    assert ledger.load("acme").failure is None
+
+
+def test_what_the_guard_holds_is_what_the_last_sync_left(ledger: Ledger) -> None:
+    bob, ann = (HeldRelease("WFM", f"id-{name}", name, "role lost", NOON) for name in ("bob", "ann"))
+    for held, told in (((bob, ann), (ann, bob)), ((ann,), (ann,)), ((), ())):
+        record_sync(ledger, sync(held=held), [])
+        last_sync = ledger.load("acme").last_sync
+        assert last_sync is not None
+        assert last_sync.held == told
+
+
 def test_instants_come_back_in_utc(ledger: Ledger) -> None:
     east = timezone(timedelta(hours=5, minutes=45))
     at = datetime(2026, 1, 1, 3, 0, tzinfo=east)
     given_seat = SeatAssigned(claim("bob", claimed_at=at, seated_at=at), "free")
-    ledger.record_sync(sync(synced_at=at), [given_seat])
-    ledger.add_licenses("acme", [replace(a_license(), imported_at=at)])
+    record_sync(ledger, sync(synced_at=at), [given_seat])
+    add_licenses(ledger, "acme", [replace(a_license(), imported_at=at)])
 
     record = ledger.load("acme")
     assert record.last_sync is not None
@@ -108,24 +181,24 @@ def test_instants_come_back_in_utc(ledger: Ledger) -> None:
 
 def test_a_time_without_a_zone_is_refused_and_nothing_written(ledger: Ledger) -> None:
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
-    ledger.record_sync(sync(), assign("ann"))
-    ledger.add_licenses("acme", [a_license("L-0")])
+    record_sync(ledger, sync(), assign("ann"))
+    add_licenses(ledger, "acme", [a_license("L-0")])
     before = ledger.load("acme"), ledger.seat_events("acme")
     with pytest.raises(ValueError, match="has no time zone"):
-        ledger.record_sync(sync(synced_at=naive), assign("bob"))
+        record_sync(ledger, sync(synced_at=naive), assign("bob"))
     with pytest.raises(ValueError, match="has no time zone"):
-        ledger.record_sync(sync(minutes=1), [*assign("bob"), SeatAssigned(claim("c", seated_at=naive), "")])
+        record_sync(ledger, sync(minutes=1), [*assign("bob"), SeatAssigned(claim("c", seated_at=naive), "")])
     with pytest.raises(ValueError, match="has no time zone"):
-        ledger.add_licenses("acme", [replace(a_license("L-1"), imported_at=naive)], [a_license("L-0")])
+        add_licenses(ledger, "acme", [replace(a_license("L-1"), imported_at=naive)], [a_license("L-0")])
     assert (ledger.load("acme"), ledger.seat_events("acme")) == before
 
 
 def test_realms_know_nothing_of_each_other(ledger: Ledger) -> None:
     for name in ("acme", "Acme"):
-        ledger.record_sync(sync(name), assign("ann"))
-        ledger.add_licenses(name, [a_license()])
-    ledger.record_sync(sync(minutes=1), [SeatReleased(claim("ann"), "gone")])
-    ledger.add_licenses("acme", [a_license("L-2", minutes=1)], [a_license()])
+        record_sync(ledger, sync(name), assign("ann"))
+        add_licenses(ledger, name, [a_license()])
+    record_sync(ledger, sync(minutes=1), [SeatReleased(claim("ann"), "gone")])
+    add_licenses(ledger, "acme", [a_license("L-2", minutes=1)], [a_license()])
 
     assert ledger.load("Acme").claims == (claim("ann"),)
     assert ledger.load("Acme").licenses == (a_license(),)
@@ -134,7 +207,7 @@ def test_realms_know_nothing_of_each_other(ledger: Ledger) -> None:
 
 def test_a_license_takes_only_those_it_replaces_out_of_force(ledger: Ledger) -> None:
     first, second, third = (a_license(f"L-{number}", minutes=number) for number in (1, 2, 3))
-    ledger.add_licenses("acme", [first])
-    ledger.add_licenses("acme", [second])
-    ledger.add_licenses("acme", [third], [first])
+    add_licenses(ledger, "acme", [first])
+    add_licenses(ledger, "acme", [second])
+    add_licenses(ledger, "acme", [third], [first])
     assert ledger.load("acme").licenses == (replace(first, replaced_at=third.imported_at), second, third)

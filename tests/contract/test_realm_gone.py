@@ -12,7 +12,7 @@ from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.model.changes import AttributeSet
 from keycloak_license.services.ports import Realm
 from tests.contract.realm_admin import SECRET, connect_as_admin, connect_as_sidecar
-from tests.fakes import SimulatedRealm
+from tests.fakes import SimulatedRealm, unfenced
 from tests.real.keycloak import AdminApi, temporary_realm
 
 
@@ -56,9 +56,10 @@ def gone(request: pytest.FixtureRequest) -> Realm:
         lambda realm: realm.read([]),
         lambda realm: realm.find_user("ann"),
         lambda realm: realm.ensure_writable(),
-        lambda realm: realm.write_attributes([AttributeSet("license.state", "OK")]),
+        lambda realm: realm.reread(["user-1"], []),
+        lambda realm: realm.write_attributes([AttributeSet("license.state", "OK")], unfenced),
     ],
-    ids=["read", "find_user", "ensure_writable", "write_attributes"],
+    ids=["read", "find_user", "ensure_writable", "reread", "write_attributes"],
 )
 def test_a_realm_that_is_not_there_is_told_by_its_own_error(
     gone: Realm, ask: Callable[[Realm], object]

@@ -6,7 +6,7 @@ from keycloak_license.errors import UnavailableError
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeSet
 from keycloak_license.plan.consumers import resolve_consumers
-from tests.fakes import SimulatedRealm
+from tests.fakes import SimulatedRealm, unfenced
 
 WFM = Application("WFM", "Workforce Management", roles=("WFM_*",))
 
@@ -57,7 +57,8 @@ def test_nothing_works_while_it_is_unreachable_and_nothing_is_lost() -> None:
         lambda: realm.read([WFM]),
         lambda: realm.find_user("ann"),
         realm.ensure_writable,
-        lambda: realm.write_attributes([AttributeSet("license.state", "OK")]),
+        lambda: realm.reread(["user-1"], [WFM]),
+        lambda: realm.write_attributes([AttributeSet("license.state", "OK")], unfenced),
     ):
         with pytest.raises(UnavailableError):
             ask()

@@ -20,9 +20,11 @@ from keycloak_license.model.realm import RealmSnapshot, Role
 from keycloak_license.model.record import StoredLicense
 from keycloak_license.model.report import SyncReport
 from keycloak_license.plan.consumers import resolve_consumers
-from keycloak_license.services.reconcile import ManagedRealm, run_once
+from keycloak_license.services.observation import ManagedRealm
+from keycloak_license.services.reconcile import run_once
 from tests.contract.realm_admin import VIEW_ONLY, connect_as_sidecar, connect_as_viewer
 from tests.fakes import MemoryLedger, TrustingVerifier
+from tests.leased import add_licenses
 from tests.real.keycloak import LdapProvider, MakeRealm, RealRealm, add_ldap
 from tests.real.slapd import Slapd
 
@@ -197,15 +199,18 @@ def test_while_the_directory_is_in_trouble_the_read_has_a_gap_and_nobody_loses_a
     first = run_once(managed, now=NOON)
     assert (first.realm.is_complete, usernames(first, SeatAssigned)) == (True, CONSUMERS)
 
+    ids = [federation.realm.user_id(name) for name in AGENTS[:2]]
     trouble(federation)
     try:
         during = run_once(managed, now=NOON + timedelta(minutes=1))
+        again = federation.ours.reread(ids, [WFM])
     finally:
         repair(federation)
     assert not during.realm.is_complete
     assert any("user storage provider ldap " in warning for warning in during.realm.warnings)
     assert during.changes == ()
     assert during.realm.applications[0].used == len(CONSUMERS)
+    assert (again.gaps, again.silent_providers) != ((), {})
 
     change_members(federation.slapd, "cn=AGENTS,ou=groups", delete=AGENTS[0], add=PEOPLE[199])
     after = run_once(managed, now=NOON + timedelta(minutes=2))
@@ -214,10 +219,72 @@ def test_while_the_directory_is_in_trouble_the_read_has_a_gap_and_nobody_loses_a
 
 
 def test_with_view_rights_only_a_federated_realm_is_never_complete(federation: Federation) -> None:
-    snapshot = KeycloakRealm(connect_as_viewer(federation.realm)).read([WFM])
-    assert len(snapshot.gaps) == 1
-    assert "manage-realm" in snapshot.gaps[0]
+    viewer = KeycloakRealm(connect_as_viewer(federation.realm))
+    snapshot = viewer.read([WFM])
+    assert snapshot.gaps == ()
+    assert not snapshot.is_complete
+    assert snapshot.silent_providers.keys() == {federation.provider.id}
+    assert "manage-realm" in snapshot.silent_providers[federation.provider.id]
     assert consumers(snapshot) == CONSUMERS
+    assert viewer.reread([], [WFM]).silent_providers == snapshot.silent_providers
+
+
+def test_while_the_directory_is_switched_off_only_its_own_people_keep_their_seats(
+    federation: Federation,
+) -> None:
+    realm = federation.realm
+    locals_ = {
+        name: str(realm.post("/users", {"username": name, "enabled": True})) for name in ("ann", "bob")
+    }
+    role = realm.get("/roles/WFM_AGENT")
+    for user in locals_.values():
+        realm.post(f"/users/{user}/role-mappings/realm", [role])
+    managed = managed_with_seats(federation, 100)
+    first = run_once(managed, now=NOON)
+    assert usernames(first, SeatAssigned) == CONSUMERS | locals_.keys()
+
+    disable(federation)
+    realm.delete(f"/users/{locals_['ann']}/role-mappings/realm", [role])
+    change_members(federation.slapd, "cn=AGENTS,ou=groups", delete=AGENTS[0], add=PEOPLE[199])
+    during = run_once(managed, now=NOON + timedelta(minutes=1))
+    assert not during.realm.is_complete
+    assert usernames(during, SeatReleased) == {"ann"}
+    assert usernames(during, SeatAssigned) == set()
+
+    repair(federation)
+    after = run_once(managed, now=NOON + timedelta(minutes=2))
+    assert after.realm.is_complete
+    assert (usernames(after, SeatReleased), usernames(after, SeatAssigned)) == ({AGENTS[0]}, {PEOPLE[199]})
+
+
+def test_a_federated_user_read_by_himself_is_told_with_his_provider_and_all_his_roles(
+    federation: Federation,
+) -> None:
+    sample = (AGENTS[0], SCHEDULERS[-1], STAFF[-1], PEOPLE[199])
+    ids = {name: federation.realm.user_id(name) for name in sample}
+    found = federation.ours.reread(tuple(ids.values()), [WFM])
+
+    assert (found.gaps, found.silent_providers) == ((), {})
+    for name, user_id in ids.items():
+        reading = found.users[user_id]
+        assert reading.user is not None
+        assert (reading.user.username, reading.user.provider_id) == (name, federation.provider.id)
+        assert any(WFM.counts(role) for role in reading.roles) == (name in CONSUMERS)
+
+
+def test_a_user_who_left_the_directory_is_gone_and_one_of_a_provider_that_is_gone_is_too(
+    federation: Federation,
+) -> None:
+    leaver, other = (federation.realm.user_id(name) for name in (AGENTS[0], AGENTS[1]))
+    federation.slapd.change(f"dn: {federation.slapd.person_dn(AGENTS[0])}\nchangetype: delete\n")
+    found = federation.ours.reread([leaver, other], [WFM])
+    assert found.gaps == ()
+    assert [reading.user is None for reading in found.users.values()] == [True, False]
+
+    federation.realm.delete(f"/components/{federation.provider.id}")
+    found = federation.ours.reread([other], [WFM])
+    assert (found.gaps, found.silent_providers) == ((), {})
+    assert found.users[other].user is None
 
 
 HARDCODED: Final = {
@@ -277,7 +344,7 @@ def managed_with_seats(federation: Federation, seats: int) -> ManagedRealm:
             scope={"WFM": seats},
         )
     )
-    ledger.add_licenses(federation.realm.name, [StoredLicense("L-1", 1, license_.file, NOON)])
+    add_licenses(ledger, federation.realm.name, [StoredLicense("L-1", 1, license_.file, NOON)])
     return ManagedRealm(
         name=federation.realm.name,
         zone=ZoneInfo("UTC"),

@@ -147,7 +147,10 @@ def test_a_change_of_roles_is_picked_up(site: Site) -> None:
         assert worker.ended() == 0
 
     assert worker.events[-1]["event"] == "worker_stopped"
-    assert not [event for event in worker.events if event["level"] not in {"info", "debug"}]
+    # A machine that is busy may be late for a tick, and says so twice.
+    late = ("sync_still_running", "Execution of job ")
+    events = [event for event in worker.events if not event["event"].startswith(late)]
+    assert not [event for event in events if event["level"] not in {"info", "debug"}]
     assert site.usage() == (2, 2, 0)
 
 
@@ -185,8 +188,8 @@ def test_keycloak_may_come_later_and_go_and_come_back(site: Site) -> None:
     port = free_port()
     site.reach(f"http://127.0.0.1:{port}")
     with Worker(site) as worker:
-        error = worker.wait_for("sync_failed", realm=site.realm.name)["error"]
-        assert str(port) in error
+        [reason] = worker.wait_for("sync_failed", realm=site.realm.name)["reasons"]
+        assert str(port) in reason
         for name, expected in (("ann", "1"), ("bob", "2")):
             map_role("post", site.realm, name)
             with CountingProxy(site.realm.api.url, port=port):

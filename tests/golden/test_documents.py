@@ -11,6 +11,7 @@ import pytest
 from keycloak_license.model.application import Application
 from keycloak_license.model.license import Activation, License
 from keycloak_license.model.record import StoredLicense
+from keycloak_license.plan.guard import Guard
 from keycloak_license.services.documents import (
     explanation_document,
     import_document,
@@ -22,6 +23,7 @@ from keycloak_license.services.documents import (
 from keycloak_license.services.licenses import preview_import
 from keycloak_license.services.overview import explain_user, list_all_licenses, list_members, read_status
 from tests.golden.conftest import Golden
+from tests.leased import add_licenses
 from tests.unit.services.world import QM, World
 
 WFM = Application("WFM", "Workforce Management", ("WFM_*",), (("wfm-app", ("agent",)),))
@@ -78,6 +80,12 @@ def test_sync(world: World, golden: Golden) -> None:
     golden("sync", sync_document(world.sync(WEDNESDAY)))
 
 
+def test_status_while_the_guard_holds_a_release(world: World, golden: Golden) -> None:
+    world.guard = Guard(max_release_percent=0, max_release_seats=0)
+    world.sync(WEDNESDAY)
+    golden("status-held", status_document(read_status(world.managed, WEDNESDAY)))
+
+
 def test_members(world: World, golden: Golden) -> None:
     allocation, members = list_members(world.managed, "WFM", TUESDAY)
     golden("members", members_document("WFM", allocation.limit, members))
@@ -99,7 +107,7 @@ def test_licenses(world: World, golden: Golden) -> None:
 
     def add(license_: License, *replaced: StoredLicense) -> License:
         stored = StoredLicense(license_.number, license_.issue, license_.file, imported_at=TUESDAY)
-        world.ledger.add_licenses("acme", [stored], replaced)
+        add_licenses(world.ledger, "acme", [stored], replaced)
         return license_
 
     add(world.sign_commercial(number="C-expired", expires_on=date(2026, 2, 28)), *there)

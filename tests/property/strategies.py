@@ -22,6 +22,7 @@ from keycloak_license.model.license import (
 from keycloak_license.model.realm import Group, RealmSnapshot, Role, User
 from keycloak_license.model.seat import Claim
 from keycloak_license.plan.allocation import Terms, allocate
+from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
 from keycloak_license.plan.planner import SyncInputs
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -71,12 +72,20 @@ def links(sources: Sequence[str], targets: Sequence[str]) -> st.SearchStrategy[M
 
 
 created_at = st.none() | st.integers(0, 2)
+providers = st.sampled_from([None, None, "ldap", "wiki"])
+silences = st.sampled_from([{}, {}, {"ldap": "user storage provider ldap is disabled"}])
 
 
 @st.composite
 def people(draw: st.DrawFn) -> Mapping[str, User]:
     return {
-        user_id: User(user_id, username, draw(st.booleans() | st.just(value=True)), None, draw(created_at))
+        user_id: User(
+            id=user_id,
+            username=username,
+            enabled=draw(st.booleans() | st.just(value=True)),
+            created_at=draw(created_at),
+            provider_id=draw(providers),
+        )
         for user_id, username in zip(USER_IDS, _USERNAMES, strict=True)
     }
 
@@ -121,6 +130,7 @@ def snapshots(draw: st.DrawFn) -> RealmSnapshot:
         default_role_id=draw(st.none() | st.just("role-6")),
         default_groups=draw(subsets(GROUP_IDS, max_size=1)),
         attributes=draw(attributes),
+        silent_providers=draw(silences),
         gaps=draw(st.just(()) | st.just(("the users of role WFM_AGENT were not read",))),
     )
 
@@ -189,12 +199,15 @@ def standings(draw: st.DrawFn) -> Standing:
 
 
 # Seats.
-consumers = st.dictionaries(
-    st.sampled_from([f"u{number}" for number in range(10)]), created_at, max_size=10
-).map(
+CONSUMER_IDS = tuple(f"u{number}" for number in range(10))
+consumers = st.dictionaries(st.sampled_from(CONSUMER_IDS), created_at, max_size=10).map(
     lambda drawn: {user_id: User(user_id, f"name-{user_id}", True, None, at) for user_id, at in drawn.items()}
 )
-terms = st.builds(Terms, limit=seats, may_release=st.booleans(), may_displace=st.booleans())
+everybody = frozenset(CONSUMER_IDS)
+kept: st.SearchStrategy[frozenset[str]] = (
+    st.just(frozenset()) | st.just(everybody) | subsets(CONSUMER_IDS, max_size=10)
+)
+terms = st.builds(Terms, limit=seats, may_displace=st.booleans(), kept=kept)
 
 
 @dataclass(frozen=True)
@@ -219,6 +232,9 @@ def situations(draw: st.DrawFn, next_terms: st.SearchStrategy[Terms] = terms) ->
     return Situation(claims, draw(consumers), draw(next_terms), now)
 
 
+guards = st.sampled_from([DEFAULT_GUARD, Guard(0, 0), Guard(0, 1, timedelta(minutes=20)), Guard(50, 1)])
+
+
 @st.composite
 def sync_inputs(draw: st.DrawFn) -> SyncInputs:
     """The first of a row of syncs: nothing claimed yet, or what is left of an application of old."""
@@ -230,19 +246,29 @@ def sync_inputs(draw: st.DrawFn) -> SyncInputs:
         standing=draw(standings()),
         installation_id=INSTALLATION_ID,
         now=NOON,
+        believed=NOON,
         notice_days=draw(st.sampled_from([(), (14,), (60, 30)])),
+        guard=draw(guards),
     )
+
+
+def at(inputs: SyncInputs, now: datetime) -> SyncInputs:
+    """Return the same at another time, which is believed."""
+    return replace(inputs, now=now, believed=now)
 
 
 @st.composite
 def next_realms(draw: st.DrawFn, before: RealmSnapshot) -> RealmSnapshot:
-    """The same realm later: memberships, accounts or completeness have changed, or the whole of it."""
+    """The same realm later: memberships, accounts or what was seen have changed, or the whole of it."""
     fresh = draw(snapshots())
     fields = draw(
         st.sampled_from(
-            [("role_users",), ("group_members",), ("users",), ("gaps",), ("role_users", "gaps"), ()]
+            [
+                ("role_users",), ("group_members",), ("users",), ("gaps",), ("role_users", "gaps"), (),
+                ("role_users", "silent_providers"), ("role_users", "group_members"),
+            ]
         )
-    )
+    )  # fmt: skip
     if not fields:
         return replace(fresh, attributes=before.attributes)
     return replace(before, **{name: getattr(fresh, name) for name in fields})

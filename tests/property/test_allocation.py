@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from keycloak_license.model.seat import Allocation, Claim
 from keycloak_license.plan.allocation import Terms, allocate
-from tests.property.strategies import NOON, Situation, seats, situations
+from tests.property.strategies import CONSUMER_IDS, NOON, Situation, everybody, seats, situations, subsets
 
 usual = st.builds(Terms, limit=seats)
-incomplete = st.builds(
-    Terms, limit=seats, may_release=st.just(value=False), may_displace=st.just(value=False)
-)
-blocked = st.builds(Terms, limit=seats, may_release=st.just(value=True), may_displace=st.just(value=False))
+incomplete = st.builds(Terms, limit=seats, may_displace=st.just(value=False), kept=st.just(everybody))
+blocked = st.builds(Terms, limit=seats, may_displace=st.just(value=False))
+kept_some = st.builds(Terms, limit=seats, kept=subsets(CONSUMER_IDS, max_size=10))
 
 
 def run(situation: Situation) -> Allocation:
@@ -72,8 +71,8 @@ def test_everybody_who_consumes_is_there_once_and_nobody_else(situation: Situati
 @given(situations())
 def test_a_holder_who_consumes_keeps_the_seat_while_the_limit_stands(situation: Situation) -> None:
     holders = [claim for claim in situation.claims if claim.is_seated]
-    consuming = [claim for claim in holders if claim.user_id in situation.consumers]
-    staying = consuming if situation.terms.may_release else holders
+    stays = situation.consumers.keys() | situation.terms.kept
+    staying = [claim for claim in holders if claim.user_id in stays]
     limit = situation.terms.limit
 
     if limit is None or len(staying) <= limit:
@@ -82,11 +81,11 @@ def test_a_holder_who_consumes_keeps_the_seat_while_the_limit_stands(situation: 
 
 
 @given(situations())
-def test_nobody_waits_while_a_seat_is_free(situation: Situation) -> None:
+def test_no_consumer_waits_while_a_seat_is_free(situation: Situation) -> None:
     allocation = run(situation)
 
     if allocation.limit is None or len(allocation.seated) < allocation.limit:
-        assert allocation.waiting == ()
+        assert situation.consumers.keys().isdisjoint(claim.user_id for claim in allocation.waiting)
 
 
 @given(situations())
@@ -101,9 +100,10 @@ def test_free_seats_go_in_the_order_of_the_queue(situation: Situation) -> None:
         for claim in granted
     ]
     waiting = [queue_place(claim) for claim in allocation.waiting]
+    seen = [queue_place(claim) for claim in allocation.waiting if claim.user_id in situation.consumers]
 
     assert waiting == sorted(waiting)
-    assert all(place < first for place in places for first in waiting[:1])
+    assert all(place < first for place in places for first in seen[:1])
 
 
 @given(situations())
@@ -114,7 +114,8 @@ def test_a_newcomer_never_overtakes_one_who_waited(situation: Situation) -> None
     allocation = run(later)
 
     if any(claim.user_id not in known for claim in allocation.seated):
-        assert not any(claim.user_id in waited for claim in allocation.waiting)
+        passed_over = {claim.user_id for claim in allocation.waiting if claim.user_id in waited}
+        assert situation.consumers.keys().isdisjoint(passed_over)
 
 
 @given(situations(), st.randoms(use_true_random=False))
@@ -172,6 +173,23 @@ def test_an_incomplete_read_takes_no_seat_and_no_place_from_anybody(situation: S
             assert claim in allocation.seated
         else:
             assert claim.user_id in ids((*allocation.seated, *allocation.waiting))
+
+
+@given(situations(kept_some))
+def test_who_is_kept_without_being_seen_loses_nothing_but_to_a_smaller_limit_and_gains_nothing(
+    situation: Situation,
+) -> None:
+    allocation = run(situation)
+
+    for claim in situation.claims:
+        if claim.user_id in situation.consumers:
+            continue
+        is_kept = claim.user_id in situation.terms.kept
+        if not claim.is_seated:
+            assert (claim in allocation.waiting) == is_kept
+            assert claim.user_id not in {each.user_id for each in allocation.seated}
+        elif not situation.terms.may_displace:
+            assert (claim in allocation.seated) == is_kept
 
 
 @given(situations(blocked))

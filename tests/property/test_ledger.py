@@ -20,7 +20,8 @@ from keycloak_license.model.changes import (
     WaitingStarted,
 )
 from keycloak_license.model.record import ClockMark, RealmRecord, SeatEvent, StoredLicense, SyncRecord
-from keycloak_license.model.seat import Claim
+from keycloak_license.model.seat import Claim, HeldRelease
+from tests.leased import add_licenses, record_sync
 
 # PostgreSQL keeps no NUL, and no database half of a character; Keycloak sends neither.
 words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
@@ -38,9 +39,17 @@ claims = st.builds(
     claimed_at=instants,
     is_seated=st.booleans(),
     seated_at=instants | st.none(),
+    provider_id=words | st.none(),
 )
 kinds = st.sampled_from([SeatAssigned, SeatReleased, SeatDisplaced, WaitingStarted, WaitingEnded])
 changes = st.builds(lambda kind, claim, reason: kind(claim, reason), kinds, claims, words)
+held = st.lists(
+    st.builds(
+        HeldRelease, application=applications, user_id=users, username=words, reason=words, since=instants
+    ),
+    max_size=4,
+    unique_by=lambda each: (each.application, each.user_id),
+)
 syncs = st.builds(
     SyncRecord,
     realm=st.sampled_from(["a", "b"]),
@@ -51,6 +60,7 @@ syncs = st.builds(
     warnings=st.lists(words, max_size=3).map(tuple),
     published_id=words | st.none(),
     clock=st.builds(ClockMark, *[instants | st.none()] * 3),
+    held=held.map(tuple),
 )
 steps = st.tuples(syncs, st.lists(changes, max_size=8))
 licenses = st.builds(
@@ -84,9 +94,10 @@ def test_a_ledger_remembers_like_a_dict(
     for drawn, changed in history:
         realm = f"{example} {drawn.realm}"
         done = replace(drawn, realm=realm)
-        ledger.record_sync(done, changed)
+        record_sync(ledger, done, changed)
 
-        last[realm] = done
+        by_user = sorted(done.held, key=lambda each: (each.application, each.user_id))
+        last[realm] = replace(done, held=tuple(by_user))
         known, told = claims_of.setdefault(realm, {}), events_of.setdefault(realm, [])
         for change in changed:
             claim = change.claim
@@ -121,7 +132,7 @@ def test_licenses_stay_in_force_until_they_are_replaced(
     for number, (drawn, chosen) in enumerate(imports):
         license_ = StoredLicense(drawn.number, drawn.issue, f"{number} {drawn.file}", drawn.imported_at)
         replaced = [known for index, known in enumerate(expected) if index in chosen]
-        ledger.add_licenses(realm, [license_], replaced)
+        add_licenses(ledger, realm, [license_], replaced)
 
         expected = [
             StoredLicense(known.number, known.issue, known.file, known.imported_at, license_.imported_at)

@@ -63,16 +63,23 @@ def carry_out(inputs: SyncInputs, plan: SyncPlan) -> SyncInputs:
             case AttributeRemoved():
                 del attributes[change.name]
     snapshot = replace(inputs.snapshot, attributes=attributes)
-    return replace(inputs, snapshot=snapshot, claims=tuple(claims[key] for key in sorted(claims)))
+    known = tuple(claims[key] for key in sorted(claims))
+    return replace(inputs, snapshot=snapshot, claims=known, held=plan.report.held)
 
 
 def next_syncs(inputs: SyncInputs) -> st.SearchStrategy[SyncInputs]:
     return st.builds(
-        lambda snapshot, standing: replace(
-            inputs, snapshot=snapshot, standing=standing, now=inputs.now + timedelta(minutes=15)
+        lambda snapshot, standing, is_forced: replace(
+            inputs,
+            snapshot=snapshot,
+            standing=standing,
+            now=inputs.now + timedelta(minutes=15),
+            believed=inputs.now + timedelta(minutes=15),
+            is_forced=is_forced,
         ),
         next_realms(inputs.snapshot),
         st.just(inputs.standing) | standings(),
+        st.sampled_from([False, False, True]),
     )
 
 
@@ -82,7 +89,8 @@ def test_a_plan_carried_out_leaves_nothing_to_plan(first: SyncInputs, data: st.D
     for _ in range(data.draw(st.integers(1, 4))):
         done = carry_out(inputs, plan_sync(inputs))
         assert plan_sync(done).changes == ()
-        assert plan_sync(replace(done, now=done.now + timedelta(days=400))).changes == ()
+        if not done.held:
+            assert plan_sync(replace(done, now=done.now + timedelta(days=400))).changes == ()
         inputs = data.draw(next_syncs(done))
 
 

@@ -44,6 +44,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "trusted_keys": ("/keys", Path("/keys")),
     "sync.interval_seconds": ("7", 7),
     "sync.full_interval_seconds": ("77", 77),
+    "sync.lease_seconds": ("17", 17),
     "guard.max_release_percent": ("0", 0),
     "guard.max_release_seats": ("0", 0),
     "guard.hold_hours": ("1", 1),

@@ -3,7 +3,7 @@
 import pytest
 
 from keycloak_license.errors import AuthenticationError, MissingRightError, UnreachableError
-from keycloak_license.keycloak_api.federation import find_silent_providers, list_providers
+from keycloak_license.keycloak_api.federation import Silence, find_silence, list_providers
 from tests.unit.keycloak_api.fake import Answer, FakeServer, connect, cut_while_reading, html, reply
 
 CONFIG = {
@@ -17,16 +17,20 @@ CONFIG = {
 }
 
 
-def provider(kind: str = "ldap", **config: list[str]) -> dict[str, object]:
-    return {"id": "p1", "name": "corp", "providerId": kind, "config": CONFIG | config}
+def provider(kind: str = "ldap", name: str = "corp", **config: list[str]) -> dict[str, object]:
+    return {"id": f"id-{name}", "name": name, "providerId": kind, "config": CONFIG | config}
 
 
-def silent(server: FakeServer, *answers: Answer, listed: object = None) -> list[str]:
+def silent(server: FakeServer, *answers: Answer, listed: object = None) -> Silence:
     server.on("GET", "components", reply([listed or provider()]))
     server.on("POST", "testLDAPConnection", *answers)
     server.on_list("users", [])
+    return find()
+
+
+def find() -> Silence:
     client = connect()
-    return list(find_silent_providers(client, list_providers(client)))
+    return find_silence(client, list_providers(client))
 
 
 def test_only_user_storage_is_asked_for(server: FakeServer) -> None:
@@ -37,7 +41,7 @@ def test_only_user_storage_is_asked_for(server: FakeServer) -> None:
 
 
 def test_a_provider_that_answers_is_not_silent(server: FakeServer) -> None:
-    assert silent(server, reply(status=204)) == []
+    assert silent(server, reply(status=204)) == Silence()
 
 
 def test_the_test_uses_the_providers_own_address(server: FakeServer) -> None:
@@ -47,7 +51,7 @@ def test_the_test_uses_the_providers_own_address(server: FakeServer) -> None:
     body = asked.body
     assert (body["action"], body["componentId"], body["bindDn"]) == (
         "testAuthentication",
-        "p1",
+        "id-corp",
         "cn=reader,dc=example",
     )
     assert body["connectionUrl"] == "ldaps://ldap.example"
@@ -63,9 +67,10 @@ def test_a_provider_that_refuses_our_login_is_silent(server: FakeServer) -> None
         "testLDAPConnection",
         lambda ask: reply(status=204 if ask.body["action"] == "testConnection" else 400),
     )
-    client = connect()
+    silence = find()
 
-    assert list(find_silent_providers(client, list_providers(client))) != []
+    assert silence.gaps == ("user storage provider corp does not answer, or refuses Keycloak's login",)
+    assert silence.providers == {}
 
 
 @pytest.mark.parametrize(
@@ -74,8 +79,9 @@ def test_a_provider_that_refuses_our_login_is_silent(server: FakeServer) -> None
 def test_a_provider_that_does_not_answer_is_silent_and_a_refusal_is_not_repeated(
     server: FakeServer, trouble: Answer, times: int
 ) -> None:
-    [why] = silent(server, trouble)
-    assert why.startswith("user storage provider corp does not answer")
+    silence = silent(server, trouble)
+    assert silence.gaps == ("user storage provider corp does not answer, or refuses Keycloak's login",)
+    assert silence.providers == {}
     assert len(server.asked("testLDAPConnection", "POST")) == times
 
 
@@ -85,7 +91,7 @@ def test_a_keycloak_that_goes_away_meanwhile_is_no_word_about_the_provider(serve
 
 
 def test_a_login_page_in_the_place_of_the_test_does_not_count_as_an_answer(server: FakeServer) -> None:
-    assert silent(server, html()) != []
+    assert len(silent(server, html()).gaps) == 1
 
 
 def test_a_provider_that_logs_in_but_cannot_be_searched_is_silent(server: FakeServer) -> None:
@@ -93,30 +99,30 @@ def test_a_provider_that_logs_in_but_cannot_be_searched_is_silent(server: FakeSe
     server.on("GET", "components", reply([provider()]))
     server.on("POST", "testLDAPConnection", reply(status=204))
     server.on("GET", "users", reply({}, 400))
-    client = connect()
 
-    [why] = find_silent_providers(client, list_providers(client))
-    assert why == "user storage provider corp cannot be searched: check its users DN"
+    assert find().gaps == ("user storage provider corp cannot be searched: check its users DN",)
 
 
-def test_a_disabled_provider_is_silent_without_a_test(server: FakeServer) -> None:
-    assert silent(server, reply(status=204), listed=provider(enabled=["false"])) == [
-        "user storage provider corp is disabled"
-    ]
+def test_a_disabled_provider_is_silent_about_its_own_users_without_a_test(server: FakeServer) -> None:
+    assert silent(server, reply(status=204), listed=provider(enabled=["false"])) == Silence(
+        {"id-corp": "user storage provider corp is disabled"}
+    )
     assert server.writes() == []
 
 
-def test_a_provider_of_an_unknown_kind_is_silent_without_a_test(server: FakeServer) -> None:
-    assert silent(server, reply(status=204), listed=provider("scim")) == [
-        "user storage provider corp is of kind scim, which cannot be tested"
-    ]
+def test_a_provider_of_an_unknown_kind_is_silent_about_its_own_users_without_a_test(
+    server: FakeServer,
+) -> None:
+    assert silent(server, reply(status=204), listed=provider("scim")) == Silence(
+        {"id-corp": "user storage provider corp is of kind scim, which cannot be tested"}
+    )
     assert server.writes() == []
 
 
 def test_without_the_right_to_test_a_provider_is_silent_and_the_right_is_named(server: FakeServer) -> None:
-    assert silent(server, reply({}, 403)) == [
-        "user storage provider corp cannot be tested without the right manage-realm"
-    ]
+    assert silent(server, reply({}, 403)) == Silence(
+        {"id-corp": "user storage provider corp cannot be tested without the right manage-realm"}
+    )
 
 
 def test_without_the_right_to_see_providers_the_right_is_named(server: FakeServer) -> None:
@@ -132,5 +138,29 @@ def test_a_token_that_is_no_longer_accepted_is_not_the_providers_fault(server: F
 
 
 def test_a_provider_without_any_configuration_is_tested_all_the_same(server: FakeServer) -> None:
-    [why] = silent(server, reply({}, 400), listed={"id": "p1", "name": "corp", "providerId": "ldap"})
-    assert why.startswith("user storage provider corp does not answer")
+    silence = silent(server, reply({}, 400), listed={"id": "p1", "name": "corp", "providerId": "ldap"})
+    assert silence.gaps == ("user storage provider corp does not answer, or refuses Keycloak's login",)
+
+
+def test_each_provider_is_told_by_itself_and_only_those_that_answer_are_searched(server: FakeServer) -> None:
+    listed = [provider(name="off", enabled=["false"]), provider(name="down"), provider("scim", "wiki")]
+    server.on("GET", "components", reply(listed))
+    server.on("POST", "testLDAPConnection", reply({}, 400))
+
+    silence = find()
+    assert silence.providers.keys() == {"id-off", "id-wiki"}
+    assert silence.gaps == ("user storage provider down does not answer, or refuses Keycloak's login",)
+    assert [each.body["componentId"] for each in server.asked("testLDAPConnection", "POST")] == ["id-down"]
+    assert server.asked("users") == []
+
+
+def test_one_that_answers_beside_one_that_is_switched_off_is_searched_all_the_same(
+    server: FakeServer,
+) -> None:
+    server.on("GET", "components", reply([provider(name="off", enabled=["false"]), provider()]))
+    server.on("POST", "testLDAPConnection", reply(status=204))
+    server.on("GET", "users", reply({}, 400))
+
+    silence = find()
+    assert silence.providers.keys() == {"id-off"}
+    assert silence.gaps == ("user storage provider corp cannot be searched: check its users DN",)

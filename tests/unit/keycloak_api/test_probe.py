@@ -151,7 +151,19 @@ def test_a_silent_provider_is_told_with_what_follows(good: FakeServer) -> None:
     good.on_list("components", [LDAP | {"config": {"enabled": ["false"]}}])
 
     [detail] = failing().values()
-    assert detail.startswith("User storage provider corp is disabled: as long as that is so, nobody loses")
+    assert detail == (
+        "User storage provider corp is disabled: as long as that is so, its own users do not lose a seat"
+    )
+
+
+def test_of_several_the_one_that_keeps_everybody_from_losing_a_seat_is_told(good: FakeServer) -> None:
+    good.on_list("components", [LDAP | {"id": "off", "config": {"enabled": ["false"]}}, LDAP])
+    good.on("POST", "testLDAPConnection", reply({}, 400))
+
+    assert failing()["federation"] == (
+        "User storage provider corp does not answer, or refuses Keycloak's login: as long as that is so, "
+        "nobody loses a seat"
+    )
 
 
 @pytest.mark.parametrize(

@@ -285,8 +285,45 @@ def test_default_groups_and_the_default_role_are_told(server: FakeServer) -> Non
 def test_a_silent_provider_makes_the_read_incomplete(server: FakeServer, export_status: int) -> None:
     provider = {"id": "p", "name": "corp", "providerId": "ldap", "config": {"enabled": ["false"]}}
     SmallRealm(roles={"WFM_AGENT": ["ann"]}, providers=[provider]).serve(server, export_status=export_status)
+    snapshot = read()
 
-    assert read().gaps == ("user storage provider corp is disabled",)
+    assert snapshot.silent_providers == {"p": "user storage provider corp is disabled"}
+    assert snapshot.gaps == ()
+    assert not snapshot.is_complete
+
+
+def test_a_provider_that_does_not_answer_is_a_gap_for_everybody(
+    server: FakeServer, export_status: int
+) -> None:
+    provider = {"id": "p", "name": "corp", "providerId": "ldap", "config": {}}
+    SmallRealm(roles={"WFM_AGENT": ["ann"]}, providers=[provider]).serve(server, export_status=export_status)
+    server.on("POST", "testLDAPConnection", reply({}, 400))
+    snapshot = read()
+
+    assert snapshot.silent_providers == {}
+    assert snapshot.gaps == ("user storage provider corp does not answer, or refuses Keycloak's login",)
+
+
+@pytest.mark.parametrize(
+    ("told", "provider_id"),
+    [
+        ({}, None),
+        ({"federationLink": None}, None),
+        ({"federationLink": "p-1"}, "p-1"),
+        ({"id": "f:p-2:ann"}, "p-2"),
+        ({"id": "f:p-2:ann:of:colons"}, "p-2"),
+        ({"id": "f:p-2:ann", "federationLink": "p-1"}, "p-1"),
+        ({"id": "fee1-dead"}, None),
+    ],
+)
+def test_where_an_account_is_kept_is_told_by_its_link_or_its_id(
+    server: FakeServer, told: dict[str, object], provider_id: str | None
+) -> None:
+    SmallRealm(roles={"WFM_AGENT": []}).serve(server)
+    server.on_list("roles/WFM_AGENT/users", [user("ann") | told])
+
+    [found] = read().users.values()
+    assert found.provider_id == provider_id
 
 
 def test_progress_counts_roles_and_groups_and_never_goes_beyond_the_total(server: FakeServer) -> None:

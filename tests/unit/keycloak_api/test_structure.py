@@ -135,6 +135,25 @@ def test_a_refused_export_is_replaced_by_the_walk(server: FakeServer) -> None:
     assert structure.graph == export_structure(connect()).graph
 
 
+def test_an_export_that_lacks_a_group_is_replaced_by_the_walk(server: FakeServer) -> None:
+    REALM.serve(server)
+    server.on("GET", "groups/count", reply({"count": len(REALM.groups) + 1}))
+
+    assert groups_of(read_structure(connect())) == groups_of(walk_structure(connect()))
+    assert server.asked(f"groups/{group_id('/A')}/children", "GET")
+
+
+def test_a_group_that_is_counted_but_not_listed_is_trouble(server: FakeServer) -> None:
+    REALM.serve(server)
+    listed = [{"id": group_id("/A/B"), "path": "/A/B", "parentId": group_id("/A"), "subGroupCount": 2}]
+    server.on("GET", f"groups/{group_id('/A')}/children", reply(listed), reply([]))
+    groups = walk_structure(connect()).groups
+    (inner,) = groups.children(Group(group_id("/A"), "/A"))
+
+    with pytest.raises(UnexpectedAnswerError, match="lists 1 groups inside group /A/B and counts 2"):
+        groups.children(inner)
+
+
 def test_another_trouble_with_the_export_is_not_hidden(server: FakeServer) -> None:
     REALM.serve(server, export_status=400)
 

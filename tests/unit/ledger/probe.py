@@ -11,6 +11,7 @@ from pathlib import Path
 
 from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.ledger.store import open_ledger
+from tests.leased import record_sync
 from tests.unit.ledger.samples import assign, sync
 
 
@@ -21,7 +22,7 @@ def probe(url: str) -> dict[str, str]:
         ledger = open_ledger(url)
         done["read"] = ",".join(claim.username for claim in ledger.load("acme").claims)
         done["writable"] = str(ledger.describe().is_writable)
-        ledger.record_sync(sync(minutes=9), assign("mallory"))
+        record_sync(ledger, sync(minutes=9), assign("mallory"))
         done["wrote"] = "yes"
     except KeycloakLicenseError as error:
         done["error"] = str(error)

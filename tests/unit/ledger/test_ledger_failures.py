@@ -11,6 +11,7 @@ from sqlalchemy import event, text
 from keycloak_license.errors import ConfigurationError, LedgerError
 from keycloak_license.ledger.connection import create_ledger_engine, reading, writing
 from keycloak_license.ledger.store import SqlLedger, open_ledger
+from tests.leased import add_licenses, record_sync
 from tests.real.postgres import PASSWORD, PostgresMissingError, PostgresServer, find_programs
 from tests.unit.ledger.probe import run_without_root_powers
 from tests.unit.ledger.samples import a_license, assign, everything, sync
@@ -35,7 +36,7 @@ def filled(tmp_path: Path) -> Path:
     """A ledger's file, closed, in which alice has a seat."""
     file = tmp_path / "ledger.db"
     ledger = open_ledger(f"sqlite:///{file}")
-    ledger.record_sync(sync(), assign("alice"))
+    record_sync(ledger, sync(), assign("alice"))
     ledger.close()
     return file
 
@@ -45,32 +46,33 @@ def filled(tmp_path: Path) -> Path:
 
 def test_a_locked_ledger_can_be_read_but_not_written(ledger_url: str, open_at: Open) -> None:
     first, second = open_at(ledger_url), open_ledger(ledger_url, busy_timeout=0.05)
-    first.record_sync(sync(), assign("alice"))
+    record_sync(first, sync(), assign("alice"))
     before = everything(first)
     with writing(first._engine) as connection:
         connection.execute(text("DELETE FROM claims"))
         with pytest.raises(LedgerError) as failure:
-            second.record_sync(sync(minutes=1), assign("bob"))
+            record_sync(second, sync(minutes=1), assign("bob"))
         assert "is locked by another process: wait until that one is done" in sentence(failure)
         assert everything(second) == before
         assert not second.describe().is_writable
         connection.rollback()
     assert everything(first) == before
-    second.record_sync(sync(minutes=1), assign("bob"))
+    record_sync(second, sync(minutes=1), assign("bob"))
     second.close()
 
 
 def test_a_write_keeps_others_out_from_its_very_beginning(ledger_url: str, open_at: Open) -> None:
     first, second = open_at(ledger_url), open_ledger(ledger_url, busy_timeout=0.05)
     with writing(first._engine), pytest.raises(LedgerError, match="is locked by another process"):
-        second.record_sync(sync(), [])
+        record_sync(second, sync(), [])
     second.close()
 
 
 def test_a_write_waits_for_the_one_before_it(ledger_url: str, open_at: Open) -> None:
     first, second = open_at(ledger_url), open_ledger(ledger_url, busy_timeout=300)
+    lease = second.take_lease("acme", "second")
     with writing(first._engine) as connection:
-        waiter = threading.Thread(target=second.add_licenses, args=("acme", [a_license("late")]))
+        waiter = threading.Thread(target=second.add_licenses, args=(lease, [a_license("late")]))
         waiter.start()
         connection.execute(text("DELETE FROM licenses"))
     waiter.join()
@@ -98,10 +100,10 @@ def test_a_read_only_url_lets_read_and_refuses_writes(filled: Path, open_at: Ope
     before = everything(ledger)
     assert [claim.username for claim in ledger.load("acme").claims] == ["alice"]
     with pytest.raises(LedgerError) as failure:
-        ledger.record_sync(sync(minutes=1), [])
+        record_sync(ledger, sync(minutes=1), [])
     assert "is read-only: make it" in sentence(failure)
     with pytest.raises(LedgerError) as failure:
-        ledger.add_licenses("acme", [a_license()])
+        add_licenses(ledger, "acme", [a_license()])
     assert "is read-only: make it" in sentence(failure)
     assert everything(ledger) == before
     description = ledger.describe()
@@ -131,7 +133,7 @@ def test_what_a_running_worker_has_not_folded_in_is_read_from_a_read_only_folder
     filled: Path, open_at: Open
 ) -> None:
     worker = open_at(f"sqlite:///{filled}")
-    worker.record_sync(sync(minutes=1), assign("bob"))
+    record_sync(worker, sync(minutes=1), assign("bob"))
     filled.parent.chmod(0o555)
     done = run_without_root_powers(f"sqlite:///{filled}")
     filled.parent.chmod(0o755)
@@ -159,13 +161,13 @@ def test_an_empty_read_only_file_is_not_taken_for_a_ledger(tmp_path: Path) -> No
 def test_a_read_only_server_lets_read_and_refuses_writes(
     ledger_url: str, open_at: Open, postgres_server: PostgresServer
 ) -> None:
-    open_at(ledger_url).record_sync(sync(), assign("alice"))
+    record_sync(open_at(ledger_url), sync(), assign("alice"))
     name = ledger_url.rpartition("/")[2]
     postgres_server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     ledger = open_at(ledger_url)
     assert len(ledger.load("acme").claims) == 1
     with pytest.raises(LedgerError) as failure:
-        ledger.record_sync(sync(minutes=1), [])
+        record_sync(ledger, sync(minutes=1), [])
     assert "is read-only" in sentence(failure)
 
 
@@ -178,7 +180,7 @@ def test_a_full_disk_is_named_and_leaves_the_ledger_as_it_was(filled: Path) -> N
     ledger = SqlLedger(engine)
     before = everything(ledger)
     with pytest.raises(LedgerError) as failure:
-        ledger.record_sync(sync(minutes=1), assign(*(f"user{number}" for number in range(1000))))
+        record_sync(ledger, sync(minutes=1), assign(*(f"user{number}" for number in range(1000))))
     assert "cannot grow because its disk is full" in sentence(failure)
     assert everything(ledger) == before
     ledger.close()
@@ -206,7 +208,7 @@ def test_what_a_server_reports_by_code_is_said_in_words(
             CREATE TRIGGER fail BEFORE INSERT ON claims FOR EACH ROW EXECUTE FUNCTION fail()""")
         )
     with pytest.raises(LedgerError) as failure:
-        ledger.record_sync(sync(), assign("alice"))
+        record_sync(ledger, sync(), assign("alice"))
     assert words in sentence(failure)
 
 
@@ -304,7 +306,7 @@ def test_a_connection_that_broke_between_two_syncs_is_made_again(
     ledger_url: str, open_at: Open, postgres_server: PostgresServer
 ) -> None:
     ledger = open_at(ledger_url)
-    ledger.record_sync(sync(), assign("alice"))
+    record_sync(ledger, sync(), assign("alice"))
     postgres_server.execute(
         "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname LIKE 'ledger_%'"
     )

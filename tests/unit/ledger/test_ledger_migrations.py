@@ -17,6 +17,7 @@ from keycloak_license.ledger.connection import create_ledger_engine, writing
 from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.model.record import ClockMark, RealmRecord, SeatEvent, StoredLicense, SyncRecord
 from keycloak_license.model.seat import Claim
+from tests.leased import add_licenses, record_sync
 from tests.unit.ledger.samples import NOON, assign, claim, sync
 from tests.unit.ledger.test_ledger_opening import PATIENT_SECONDS, execute
 
@@ -90,7 +91,7 @@ def old_url(ledger_url: str) -> str:
 def test_everything_of_revision_0001_is_kept(old_url: str, open_at: Open) -> None:
     ledger = open_at(old_url)
 
-    assert ledger.describe().revision == "0002"
+    assert ledger.describe().revision == "0003"
     assert ledger.load("acme") == RECORD
     assert ledger.seat_events("acme") == (EVENT,)
 
@@ -106,14 +107,14 @@ def test_what_revision_0001_did_not_know_is_unknown(old_url: str, open_at: Open)
 
 def test_an_old_ledger_can_be_written_as_any_other(old_url: str, open_at: Open) -> None:
     done = sync(minutes=5, published_id="of another", clock=ClockMark(NOON, NOON + timedelta(days=3)))
-    open_at(old_url).record_sync(done, assign("alice"))
+    record_sync(open_at(old_url), done, assign("alice"))
 
     ledger = open_at(old_url)
     assert ledger.load("acme").last_sync == done
     assert set(ledger.load("acme").claims) == {WAITING, SEATED, claim("alice")}
     assert ledger.load("acme").licenses == RECORD.licenses
     assert len(ledger.seat_events("acme")) == 2
-    ledger.add_licenses("acme", [StoredLicense("L-3", 1, "g.h.i", NOON)], [IN_FORCE])
+    add_licenses(ledger, "acme", [StoredLicense("L-3", 1, "g.h.i", NOON)], [IN_FORCE])
     assert [known.replaced_at for known in ledger.load("acme").licenses] == [NOON, NOON, None]
 
 
@@ -125,7 +126,7 @@ def test_a_migration_that_fails_leaves_the_old_ledger_as_it_was(old_url: str, op
 
     execute(old_url, "ALTER TABLE realms DROP COLUMN clock_reached")
     ledger = open_at(old_url)
-    assert ledger.describe().revision == "0002"
+    assert ledger.describe().revision == "0003"
     assert ledger.load("acme") == RECORD
 
 

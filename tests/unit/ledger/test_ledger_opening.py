@@ -15,6 +15,7 @@ from keycloak_license.errors import LedgerError
 from keycloak_license.ledger.connection import create_ledger_engine, reading, writing
 from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.ledger.tables import METADATA, VERSION_TABLE
+from tests.leased import record_sync
 from tests.unit.ledger.samples import assign, claim, everything, sync
 
 PATIENT_SECONDS = 300.0
@@ -57,7 +58,7 @@ def test_opening_a_current_ledger_writes_nothing(tmp_path: Path, open_at: Open) 
 
 def test_the_folders_above_a_new_file_are_made(tmp_path: Path, open_at: Open) -> None:
     file = tmp_path / "deep" / "er ü" / "ledger.db"
-    open_at(f"sqlite:///{file}").record_sync(sync(), [])
+    record_sync(open_at(f"sqlite:///{file}"), sync(), [])
     assert file.exists()
 
 
@@ -71,7 +72,7 @@ def test_a_file_is_kept_durable_and_readable_while_written(tmp_path: Path, open_
 
 def test_threads_share_a_ledger_in_memory(open_at: Open) -> None:
     ledger = open_at("sqlite://")
-    writer = threading.Thread(target=ledger.record_sync, args=(sync(), assign("alice")))
+    writer = threading.Thread(target=record_sync, args=(ledger, sync(), assign("alice")))
     writer.start()
     writer.join()
     assert ledger.load("acme").claims == (claim("alice"),)
@@ -91,7 +92,7 @@ def test_opening_leaves_logging_alone(ledger_url: str, open_at: Open) -> None:
 
 def test_a_ledger_of_a_newer_version_is_refused_and_left_as_it_is(ledger_url: str, open_at: Open) -> None:
     ledger = open_at(ledger_url)
-    ledger.record_sync(sync(), assign("alice"))
+    record_sync(ledger, sync(), assign("alice"))
     before = everything(ledger)
     execute(ledger_url, "UPDATE keycloak_license_version SET version_num = '9999'")
     with pytest.raises(LedgerError, match=r"written by a newer version .* \(revision 9999\): upgrade this"):
@@ -114,7 +115,7 @@ class _Barrier(Protocol):
 def _open_and_record(url: str, start: _Barrier, realm: str) -> None:
     start.wait(PATIENT_SECONDS)
     ledger = open_ledger(url, busy_timeout=PATIENT_SECONDS)
-    ledger.record_sync(sync(realm), assign("alice"))
+    record_sync(ledger, sync(realm), assign("alice"))
     ledger.close()
 
 
@@ -147,7 +148,7 @@ def test_processes_that_open_a_fresh_ledger_at_once_all_succeed(ledger_url: str,
 def test_closing_folds_everything_into_the_one_file(tmp_path: Path, open_at: Open) -> None:
     file = tmp_path / "ledger.db"
     ledger = open_at(f"sqlite:///{file}")
-    ledger.record_sync(sync(), assign("alice"))
+    record_sync(ledger, sync(), assign("alice"))
     ledger.close()
     assert [found.name for found in tmp_path.iterdir()] == ["ledger.db"]
     with sqlite3.connect(file) as plain:

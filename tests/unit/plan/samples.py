@@ -50,5 +50,8 @@ def inputs(
         standing=standing,
         installation_id="installation-1",
         now=NOON,
+        believed=NOON,
     )
+    if "now" in changes:
+        changes = {"believed": changes["now"]} | changes
     return replace(plain, **changes)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import pytest
 
 from keycloak_license.model.changes import Change, ClaimChange
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
+from keycloak_license.model.realm import User, UserReading
 from keycloak_license.model.report import SyncPlan
 from keycloak_license.model.seat import Claim
 from keycloak_license.plan.allocation import Terms
@@ -32,8 +33,13 @@ class Agents:
     def inputs(self, standing: Standing) -> SyncInputs:
         return inputs(self.realm.read([WFM, QM]), standing, self.claims, now=self.now)
 
+    def confirm(self, inputs: SyncInputs) -> SyncPlan:
+        """Plan with those read by themselves whose claims would end."""
+        ids = plan_sync(inputs).unconfirmed
+        return plan_sync(replace(inputs, readings=self.realm.reread(ids, [WFM, QM]).users))
+
     def sync(self, standing: Standing) -> SyncPlan:
-        plan = plan_sync(self.inputs(standing))
+        plan = self.confirm(self.inputs(standing))
         self.claims = tuple(claim for each in plan.allocations for claim in (*each.seated, *each.waiting))
         self.now += timedelta(minutes=5)
         return plan
@@ -89,12 +95,56 @@ def test_a_disabled_user_loses_his_seat_or_place_as_disabled() -> None:
     ]
 
 
-def test_a_deleted_user_has_no_role_any_more() -> None:
-    agents = Agents("anna")
+def test_a_deleted_user_is_told_from_one_who_lost_his_role_as_soon_as_he_was_looked_for() -> None:
+    agents = Agents("anna", "boris")
     agents.sync(granted())
     agents.realm.delete_user(agents.ids["anna"])
+    agents.realm.revoke(agents.ids["boris"], agents.agent)
 
-    assert told(agents.sync(granted()).changes) == [("seat_released", "anna", "no_role")]
+    unread = plan_sync(agents.inputs(granted()))
+    assert told(unread.changes) == [
+        ("seat_released", "anna", "no_role"),
+        ("seat_released", "boris", "no_role"),
+    ]
+    assert unread.unconfirmed == (agents.ids["anna"], agents.ids["boris"])
+    read = agents.sync(granted())
+    assert told(read.changes) == [("seat_released", "anna", "deleted"), ("seat_released", "boris", "no_role")]
+    assert read.unconfirmed == ()
+
+
+def test_nobody_loses_a_seat_by_a_list_that_his_own_roles_contradict() -> None:
+    agents = Agents("anna")
+    agents.sync(granted())
+    whole = agents.inputs(granted())
+    short = replace(whole, snapshot=replace(whole.snapshot, role_users={}, users={}))
+
+    assert plan_sync(short).unconfirmed == (agents.ids["anna"],)
+    plan = agents.confirm(short)
+    assert (told(plan.changes), plan.unconfirmed) == ([], ())
+    agents.realm.set_enabled(agents.ids["anna"], enabled=False)
+    assert told(agents.confirm(short).changes) == [("seat_released", "anna", "disabled")]
+
+
+def test_a_silent_provider_says_nothing_of_its_own_users_and_leaves_the_others_alone() -> None:
+    agents = Agents("anna", "boris", "cyril")
+    dana, ema = (agents.realm.create_user(name, provider="ldap") for name in ("dana", "ema"))
+    for user in (dana, ema):
+        agents.realm.grant(user, agents.agent)
+    agents.sync(granted(scope={"WFM": 5}))
+    agents.realm.disabled_providers.add("ldap")
+    agents.realm.delete_user(ema)
+    agents.realm.revoke(agents.ids["anna"], agents.agent)
+
+    plan = agents.sync(granted(scope={"WFM": 4}))
+    assert told(plan.changes) == [("seat_released", "anna", "no_role")]
+    assert not plan.report.is_complete
+    assert plan.report.warnings == (
+        "Incomplete read, the users of that federation keep what they have: user storage provider ldap is "
+        "disabled",
+    )
+    assert told(agents.sync(granted(scope={"WFM": 3})).changes) == [("seat_released", "ema", "limit_reduced")]
+    agents.realm.disabled_providers.clear()
+    assert told(agents.sync(granted(scope={"WFM": 3})).changes) == [("waiting_ended", "ema", "deleted")]
 
 
 def test_a_new_licence_that_exempts_a_holder_frees_his_seat() -> None:
@@ -105,6 +155,35 @@ def test_a_new_licence_that_exempts_a_holder_frees_his_seat() -> None:
         ("seat_released", "anna", "exempt"),
         ("seat_assigned", "boris", "seat_free"),
     ]
+
+
+def test_a_holder_whose_account_is_renamed_to_an_exempt_one_frees_his_seat() -> None:
+    agents = Agents("anna")
+    standing = granted(exempt_users=("robot",))
+    agents.sync(standing)
+    anna = agents.ids["anna"]
+    renamed = User(anna, "robot", enabled=True)
+    reading = UserReading(renamed, frozenset(agents.inputs(standing).snapshot.roles.values()))
+    now = agents.inputs(standing)
+    now = replace(now, snapshot=replace(now.snapshot, users={anna: renamed}), readings={anna: reading})
+
+    assert told(plan_sync(now).changes) == [("seat_released", "anna", "exempt")]
+
+
+def test_what_is_held_stays_so_although_newcomers_make_it_a_smaller_part() -> None:
+    agents = Agents(*(f"agent-{number}" for number in range(10)))
+    standing = granted(scope={"WFM": 100})
+    agents.sync(standing)
+    for user in list(agents.ids.values())[:6]:
+        agents.realm.delete_user(user)
+    for number in range(50):
+        agents.realm.grant(agents.realm.create_user(f"newcomer-{number}"), agents.agent)
+
+    plan = agents.sync(standing)
+    assert len(plan.report.held) == 6
+    later = agents.confirm(replace(agents.inputs(standing), held=plan.report.held))
+    assert told(later.changes) == []
+    assert later.report.held == plan.report.held
 
 
 def test_only_a_licence_exempts_people() -> None:
@@ -120,20 +199,20 @@ def test_the_default_users_do_not_even_wait_when_there_is_no_licence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "is_complete", "terms"),
+    ("standing", "may_take", "terms"),
     [
         (granted(scope={"WFM": 5}), True, Terms(5)),
         (granted(scope={"WFM": 0}), True, Terms(0)),
         (granted(scope={"WFM": None}), True, Terms(None)),
         (granted(scope={"QM": 5}), True, Terms(0)),
-        (granted(scope={"WFM": 5}), False, Terms(5, may_release=False, may_displace=False)),
+        (granted(scope={"WFM": 5}), False, Terms(5, may_displace=False)),
         (expired(scope={"WFM": 5}), True, Terms(5, may_displace=False)),
-        (expired(scope={"WFM": 5}), False, Terms(5, may_release=False, may_displace=False)),
+        (expired(scope={"WFM": 5}), False, Terms(5, may_displace=False)),
         (NO_LICENSE, True, Terms(0, may_displace=False)),
     ],
 )
-def test_the_terms_of_an_allocation(standing: Standing, is_complete: bool, terms: Terms) -> None:
-    assert seat_terms(standing, "WFM", is_complete=is_complete) == terms
+def test_the_terms_of_an_allocation(standing: Standing, may_take: bool, terms: Terms) -> None:
+    assert seat_terms(standing, "WFM", may_take=may_take) == terms
 
 
 def test_a_licence_without_an_application_ends_its_seats_and_no_others() -> None:

@@ -9,6 +9,7 @@ from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.license import License, LicenseType, Reason
 from keycloak_license.model.record import StoredLicense
 from keycloak_license.services.licenses import LicenseImport, import_license, preview_import
+from keycloak_license.services.ports import BeforeWrite
 from tests.fakes import MemoryLedger, SimulatedRealm
 from tests.unit.services.world import NOON, World, told
 
@@ -360,10 +361,10 @@ def test_an_import_that_could_not_be_published_counts_and_is_published_by_the_ne
     class Fragile(SimulatedRealm):
         is_broken = True
 
-        def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
+        def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
             if self.is_broken:
                 raise UnavailableError("Keycloak went away")
-            super().write_attributes(changes)
+            super().write_attributes(changes, before_write)
 
     realm = Fragile()
     world = World(realm=realm)

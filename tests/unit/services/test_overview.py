@@ -8,14 +8,15 @@ from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.license import LicenseState, Reason
-from keycloak_license.model.realm import RealmSnapshot, User
+from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 from keycloak_license.services.overview import (
     explain_user,
     find_application,
     list_members,
     read_status,
 )
-from keycloak_license.services.reconcile import run_once
+from keycloak_license.services.ports import BeforeWrite
+from keycloak_license.services.reconcile import preview_once
 from tests.unit.services.world import NOON, QM, WFM, World
 
 HOUR = timedelta(hours=1)
@@ -36,7 +37,10 @@ class Untouchable:
     def ensure_writable(self) -> None:
         raise AssertionError("Keycloak was asked for rights")
 
-    def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
+    def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
+        raise AssertionError("Keycloak was asked for users again")
+
+    def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
         raise AssertionError("Keycloak was written")
 
 
@@ -289,5 +293,5 @@ def test_a_temporary_licence_that_ends_shows_in_status_and_sync_alike() -> None:
     later = NOON + timedelta(days=60)
     status = read_status(world.managed, later)
 
-    assert status.standing == run_once(world.managed, now=later, dry_run=True).realm.standing
+    assert status.standing == preview_once(world.managed, now=later).realm.standing
     assert status.standing.state is LicenseState.EXPIRED

@@ -12,6 +12,7 @@ from keycloak_license.errors import (
 )
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.license import License, LicenseState, Reason
+from keycloak_license.services.ports import BeforeWrite
 from keycloak_license.services.reconcile import run_once
 from tests.fakes import MemoryLedger, SimulatedRealm
 from tests.unit.services.world import NOON, World, told
@@ -99,10 +100,10 @@ def test_seats_are_kept_although_keycloak_fails_before_they_are_published() -> N
     class Fragile(SimulatedRealm):
         is_broken = False
 
-        def write_attributes(self, changes: Sequence[AttributeChange]) -> None:
+        def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
             if self.is_broken:
                 raise UnavailableError("Keycloak went away")
-            super().write_attributes(changes)
+            super().write_attributes(changes, before_write)
 
     realm = Fragile()
     world = World(realm=realm)

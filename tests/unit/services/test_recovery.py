@@ -89,7 +89,7 @@ def test_a_queue_keeps_its_order_and_who_comes_after_stands_behind_it() -> None:
     assert queue(world) == ["early", "late", "later"]
     world.realm.delete_user(holder)
     assert told(world.sync(NOON + 5 * HOUR).changes) == [
-        ("seat_released", "holder", "no_role"),
+        ("seat_released", "holder", "deleted"),
         ("seat_assigned", "early", "seat_free"),
     ]
 
@@ -360,7 +360,7 @@ def test_a_new_ledger_gives_no_seat_away_while_holders_cannot_be_seen() -> None:
     before = world.everything()
 
     for _ in range(2):
-        with pytest.raises(IncompleteSyncError, match="people wait for seats there"):
+        with pytest.raises(IncompleteSyncError, match="people have seats there"):
             world.sync(NOON)
         assert world.everything() == before
     world.realm.silent_providers.clear()

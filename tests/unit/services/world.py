@@ -8,9 +8,12 @@ from zoneinfo import ZoneInfo
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import Change, ClaimChange
 from keycloak_license.model.license import Activation, License, LicenseType
-from keycloak_license.model.report import SyncReport
+from keycloak_license.model.report import RealmReport, SyncReport
+from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
 from keycloak_license.services.licenses import LicenseImport, import_license
-from keycloak_license.services.reconcile import ManagedRealm, run_once
+from keycloak_license.services.observation import ManagedRealm
+from keycloak_license.services.overview import read_status
+from keycloak_license.services.reconcile import preview_once, run_once
 from tests.fakes import MemoryLedger, SimulatedRealm, TrustingVerifier
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -28,6 +31,7 @@ class World:
     verifier: TrustingVerifier = field(default_factory=TrustingVerifier)
     applications: tuple[Application, ...] = (WFM, QM)
     zone: ZoneInfo = PRAGUE
+    guard: Guard = DEFAULT_GUARD
 
     def __post_init__(self) -> None:
         self.agent = self.realm.create_role("WFM_AGENT")
@@ -42,6 +46,8 @@ class World:
             keycloak=self.realm,
             ledger=self.ledger,
             verifier=self.verifier,
+            guard=self.guard,
+            patience_seconds=0,
         )
 
     def agents(self, *names: str) -> list[str]:
@@ -51,8 +57,12 @@ class World:
             self.realm.grant(user, self.agent)
         return users
 
-    def sync(self, now: datetime = NOON, *, dry_run: bool = False) -> SyncReport:
-        return run_once(self.managed, now=now, dry_run=dry_run)
+    def sync(self, now: datetime = NOON, *, dry_run: bool = False, force: bool = False) -> SyncReport:
+        work = preview_once if dry_run else run_once
+        return work(self.managed, now=now, is_forced=force)
+
+    def status(self, now: datetime = NOON) -> RealmReport:
+        return read_status(self.managed, now)
 
     def import_file(
         self, license_: License, now: datetime = NOON, *, confirmed: bool = True
@@ -102,10 +112,10 @@ class World:
         return self._names(application, is_seated=False)
 
     def everything(self) -> object:
-        """All that a command might change, to be compared before and after."""
+        """All that a command might change, to be compared before and after; that it failed is no change."""
         name = self.realm.name
         return (
-            self.ledger.load(name),
+            replace(self.ledger.load(name), failure=None),
             self.ledger.seat_events(name),
             dict(self.realm.attributes),
             self.realm.attribute_writes,

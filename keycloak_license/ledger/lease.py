@@ -1,0 +1,61 @@
+"""Who may write about a realm: one process at a time, and never one that was overtaken.
+
+In: a connection that writes, and a lease or who wants one; out: a lease, or an error. Called by `store`,
+inside the transaction of each write. Time is the database's, so that clocks of several machines need not
+agree.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Update, func, select, update
+
+from keycloak_license.errors import LeaseLostError, LeaseTakenError
+from keycloak_license.ledger import rows
+from keycloak_license.ledger.tables import leases
+from keycloak_license.model.record import Lease
+
+LEASE_DURATION = timedelta(seconds=10)
+"""How long a lease outlives its last renewal: what the next one waits for after a crash."""
+
+
+def take(connection: Connection, realm: str, holder: str, duration: timedelta) -> Lease:
+    """Return a new lease; `LeaseTakenError` when another was renewed less than `duration` ago."""
+    now = _now(connection)
+    found = connection.execute(select(leases).where(leases.c.realm == realm)).mappings().first()
+    # A renewal from the future is one of a clock that was set back since: nobody may be locked out by it.
+    if found and found["renewed_at"] and now - duration < found["renewed_at"] <= now:
+        raise LeaseTakenError(
+            f"{found['holder']} is at work on realm {realm}: wait until it is done, and run the command again"
+        )
+    lease = Lease(realm, holder, epoch=found["epoch"] + 1 if found else 1, duration=duration)
+    values = {"realm": realm, "holder": holder, "epoch": lease.epoch, "renewed_at": now}
+    rows.put(connection, leases, [values])
+    return lease
+
+
+def renew(connection: Connection, lease: Lease) -> None:
+    """Hold a lease longer; `LeaseLostError` when somebody else took it meanwhile."""
+    renewed = connection.execute(_own(lease).values(renewed_at=_now(connection)))
+    if renewed.rowcount == 0:
+        raise LeaseLostError(
+            f"Another process took over realm {lease.realm} while this one was held up, and this one wrote "
+            "nothing more: run the command again if you still want it"
+        )
+
+
+def end(connection: Connection, lease: Lease) -> None:
+    """Let the next one in at once; a renewal that is still under way comes too late."""
+    connection.execute(_own(lease).values(renewed_at=None, epoch=leases.c.epoch + 1))
+
+
+def _own(lease: Lease) -> Update:
+    # The epoch begins anew where the row was lost, so it alone would not tell two processes apart.
+    is_own = (leases.c.epoch == lease.epoch) & (leases.c.holder == lease.holder)
+    return update(leases).where((leases.c.realm == lease.realm) & is_own)
+
+
+def _now(connection: Connection) -> datetime:
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return now

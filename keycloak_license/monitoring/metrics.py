@@ -1,0 +1,68 @@
+"""The figures of the worker, for Prometheus; never a user among them.
+
+In: what each sync found; out: a registry that `management` shows. Made by `cli.run`, filled by `worker`.
+"""
+
+from collections import Counter
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import Counter as Total
+
+from keycloak_license.model.report import ApplicationUsage, RealmReport
+
+PREFIX = "keycloak_license"
+
+
+class Metrics:
+    """One process's figures; names and labels are part of the contract."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._limit = self._of_application("seats_limit", "Licensed seats; +Inf when unlimited")
+        self._used = self._of_application("seats_used", "Seats given")
+        self._waiting = self._of_application("seats_waiting", "Consumers without a seat")
+        self._held = self._of_application("releases_held", "Releases that the guard holds back")
+        self._expiry = self._of_realm("expiry_timestamp_seconds", "When access ends; +Inf if never")
+        self._granted = self._of_realm("access_granted", "Whether the licence gives access")
+        self._complete = self._of_realm("sync_complete", "Whether the last sync saw everything")
+        self._success = self._of_realm("last_success_timestamp_seconds", "When a sync last saw everything")
+        self._syncs = Total("syncs", "Syncs by result", ["realm", "result"], PREFIX, registry=self.registry)
+        self._duration = Histogram(
+            "sync_duration_seconds", "How long syncs took", ["realm"], PREFIX, registry=self.registry
+        )
+
+    def count_sync(self, realm: str, result: str, seconds: float) -> None:
+        """Count a sync, whatever came of it."""
+        self._syncs.labels(realm, result).inc()
+        self._duration.labels(realm).observe(seconds)
+
+    def show_failure(self, realm: str) -> None:
+        """Show that a sync ended without a result."""
+        self._complete.labels(realm).set(0)
+
+    def show_report(self, report: RealmReport, now: datetime) -> None:
+        """Show what a sync found."""
+        standing = report.standing
+        self._granted.labels(report.realm).set(standing.is_granted)
+        self._expiry.labels(report.realm).set(
+            standing.stops_at.timestamp() if standing.stops_at else float("inf")
+        )
+        self._complete.labels(report.realm).set(report.is_complete)
+        if report.is_complete:
+            self._success.labels(report.realm).set(now.timestamp())
+        held = Counter(each.application for each in report.held)
+        for usage in report.applications:
+            self._show_usage(report.realm, usage, held[usage.id])
+
+    def _show_usage(self, realm: str, usage: ApplicationUsage, held: int) -> None:
+        self._limit.labels(realm, usage.id).set(float("inf") if usage.seats is None else usage.seats)
+        self._used.labels(realm, usage.id).set(usage.used)
+        self._waiting.labels(realm, usage.id).set(usage.waiting)
+        self._held.labels(realm, usage.id).set(held)
+
+    def _of_realm(self, name: str, help_text: str) -> Gauge:
+        return Gauge(name, help_text, ["realm"], PREFIX, registry=self.registry)
+
+    def _of_application(self, name: str, help_text: str) -> Gauge:
+        return Gauge(name, help_text, ["realm", "application"], PREFIX, registry=self.registry)

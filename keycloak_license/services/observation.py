@@ -1,0 +1,165 @@
+"""One read of realm and ledger, and what follows from it.
+
+In: a `ManagedRealm` and what the clock here shows; out: an `Observation`, then a `SyncPlan`. Called by
+`reconcile`, `licenses` and `overview`; nothing here writes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from keycloak_license.errors import LicenseRefusedError
+from keycloak_license.model.application import Application
+from keycloak_license.model.attributes import INSTALLATION_ID
+from keycloak_license.model.instants import show_instant
+from keycloak_license.model.license import ImportedLicense
+from keycloak_license.model.realm import RealmSnapshot, UserReading
+from keycloak_license.model.record import RealmRecord, StoredLicense
+from keycloak_license.model.report import SyncPlan
+from keycloak_license.plan.clock import ClockReading, read_clock
+from keycloak_license.plan.guard import DEFAULT_GUARD, Guard, carry_over
+from keycloak_license.plan.lifecycle import Installation, judge
+from keycloak_license.plan.planner import SyncInputs, plan_sync
+from keycloak_license.plan.recovery import KnownLicenses
+from keycloak_license.services.installation import adopt_id, explain_dispute
+from keycloak_license.services.ports import Ledger, LicenseVerifier, Realm
+from keycloak_license.services.recovery import recover_licenses
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedRealm:
+    """A realm with everything that is needed to work on it; made by `bootstrap`."""
+
+    name: str
+    zone: ZoneInfo
+    applications: tuple[Application, ...]
+    keycloak: Realm
+    ledger: Ledger
+    verifier: LicenseVerifier
+    guard: Guard = DEFAULT_GUARD
+    patience_seconds: float = 30.0
+    """How long to wait while another process works on the realm."""
+    notice_days: tuple[int, ...] = ()
+    """How many days before access ends to say so, unless the realm's admins have set others."""
+    warnings: tuple[str, ...] = ()
+    """What is known to be wrong with its configuration; part of every report."""
+
+
+DISTRUST = replace(DEFAULT_GUARD, max_release_percent=0, max_release_seats=0)
+"""For a realm that was made anew: no release is believed before it persisted or was confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One read of everything a plan is made of."""
+
+    snapshot: RealmSnapshot
+    record: RealmRecord
+    clock: ClockReading
+    installation: Installation
+    known: KnownLicenses
+    dispute: str | None = None
+    """Why it is not certain that this ledger belongs to this realm."""
+    readings: Mapping[str, UserReading] = field(default_factory=dict)
+    """Users who were read by themselves, by id."""
+
+    @property
+    def licenses(self) -> tuple[StoredLicense, ...]:
+        """Every licence known, in force or not."""
+        return self.known.licenses
+
+    @property
+    def is_other_realm(self) -> bool:
+        """Whether the realm of this name is not the one of the last sync."""
+        last = self.record.last_sync
+        return last is not None and last.realm_id != self.snapshot.realm_id
+
+    @property
+    def now(self) -> datetime:
+        """The time of this run."""
+        return self.clock.now
+
+
+def observe(managed: ManagedRealm, now: datetime) -> Observation:
+    """Read the realm and the ledger.
+
+    What the ledger does not know, the realm may: the installation id, and the licence in force. A new
+    installation gets a new id.
+    """
+    record = managed.ledger.load(managed.name)
+    snapshot = managed.keycloak.read(managed.applications)
+    clock = read_clock(now, snapshot.server_time, record.clock)
+    published_id = snapshot.attributes.get(INSTALLATION_ID)
+    if record.installation_id is None:
+        published_id = adopt_id(published_id)
+    own_id = record.installation_id or published_id or str(uuid4())
+    dispute = explain_dispute(managed.name, own_id, published_id)
+    installation = Installation(own_id, snapshot.realm_id, managed.zone, is_disputed=dispute is not None)
+    attributes = {} if dispute else snapshot.attributes
+    known = recover_licenses(managed.verifier, record.licenses, attributes, installation, clock.believed)
+    return Observation(snapshot, record, clock, installation, known, dispute)
+
+
+def make_plan(
+    managed: ManagedRealm, seen: Observation, licenses: Sequence[StoredLicense], *, is_forced: bool = False
+) -> SyncPlan:
+    """Plan a sync as if these were the imported licences."""
+    genuine, warnings = verify_licenses(managed.verifier, licenses)
+    warnings = managed.warnings + warnings + _said(seen.dispute, seen.clock.doubt)
+    in_force = [each.file for each in licenses if each.replaced_at is None]
+    doubted = {file: why for file, why in seen.known.doubted.items() if file not in in_force}
+    inputs = SyncInputs(
+        snapshot=seen.snapshot,
+        applications=managed.applications,
+        claims=seen.record.claims,
+        standing=judge(genuine, seen.installation, seen.now),
+        installation_id=seen.installation.installation_id,
+        now=seen.now,
+        believed=seen.clock.believed,
+        warnings=warnings,
+        read_warnings=(*doubted.values(), *_said(seen.clock.comparison, _explain_other_realm(seen))),
+        notice_days=managed.notice_days,
+        files=(*in_force, *doubted),
+        is_ledger_new=seen.record.last_sync is None,
+        is_disputed=seen.dispute is not None,
+        readings=seen.readings,
+        guard=DISTRUST if seen.is_other_realm else managed.guard,
+        held=carry_over(seen.record, seen.now, has_gaps=bool(seen.snapshot.gaps)),
+        is_forced=is_forced,
+    )
+    return plan_sync(inputs)
+
+
+def verify_licenses(
+    verifier: LicenseVerifier, stored: Sequence[StoredLicense]
+) -> tuple[tuple[ImportedLicense, ...], tuple[str, ...]]:
+    """Return the licences in force whose signature still holds, and a sentence for each of the others."""
+    genuine: list[ImportedLicense] = []
+    warnings: list[str] = []
+    for each in stored:
+        if each.replaced_at is not None:
+            continue
+        try:
+            license_ = verifier.verify(each.file.encode())
+        except LicenseRefusedError as error:
+            warnings.append(f"The imported licence {each.number} does not count any more: {error}")
+        else:
+            genuine.append(ImportedLicense(license_, each.imported_at))
+    return tuple(genuine), tuple(warnings)
+
+
+def _explain_other_realm(seen: Observation) -> str | None:
+    last = seen.record.last_sync
+    if last is None or not seen.is_other_realm:
+        return None
+    return (
+        f"Realm {seen.snapshot.realm} was deleted and made anew since the last sync "
+        f"({show_instant(last.synced_at)}): its id was {last.realm_id} and is {seen.snapshot.realm_id}, so "
+        "nobody loses a seat before it is confirmed"
+    )
+
+
+def _said(*sentences: str | None) -> tuple[str, ...]:
+    return tuple(sentence for sentence in sentences if sentence)

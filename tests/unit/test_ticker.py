@@ -1,0 +1,116 @@
+"""What the worker logs and counts: trouble once as it begins, changes and ends, not at every tick."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from keycloak_license.monitoring.metrics import Metrics
+from keycloak_license.worker import Ticker
+from tests.unit.services.world import World
+
+Logs = list[Any]
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[Logs]:
+    structlog.reset_defaults()
+    with capture_logs() as captured:
+        yield captured
+
+
+def said(logs: Logs) -> list[str]:
+    """The events since the last look, those for debugging left out."""
+    found = [entry["event"] for entry in logs if entry["log_level"] != "debug"]
+    logs.clear()
+    return found
+
+
+def count(metrics: Metrics, result: str) -> float | None:
+    labels = {"realm": "acme", "result": result}
+    return metrics.registry.get_sample_value("keycloak_license_syncs_total", labels)
+
+
+def is_complete(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value("keycloak_license_sync_complete", {"realm": "acme"})
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.agents(*(f"user{number}" for number in range(10)))
+    world.import_file(world.sign(scope={"WFM": 30}))
+    return world
+
+
+@pytest.fixture
+def ticker(world: World) -> Ticker:
+    return Ticker(world.managed, Metrics())
+
+
+def test_a_tick_that_changes_nothing_says_nothing(ticker: Ticker, logs: Logs) -> None:
+    ticker()
+    ticker()
+    assert (said(logs)[1:], count(ticker.metrics, "complete")) == ([], 2)
+    assert ticker.has_succeeded
+
+
+def test_an_outage_is_told_as_it_begins_and_ends(world: World, ticker: Ticker, logs: Logs) -> None:
+    ticker()
+    said(logs)
+    world.realm.is_unreachable = True
+    ticker()
+    ticker()
+    assert said(logs) == ["sync_failed"]
+    world.realm.is_unreachable = False
+    ticker()
+    ticker()
+    assert said(logs) == ["sync_recovered"]
+    assert (count(ticker.metrics, "failed"), count(ticker.metrics, "complete")) == (2, 3)
+    assert is_complete(ticker.metrics) == 1
+    world.realm.is_unreachable = True
+    ticker()
+    assert is_complete(ticker.metrics) == 0
+
+
+def test_an_incomplete_sync_is_told_once_until_something_else_is_wrong(
+    world: World, ticker: Ticker, logs: Logs
+) -> None:
+    ticker()
+    said(logs)
+    world.realm.silent_providers.add("corp")
+    ticker()
+    ticker()
+    assert said(logs) == ["sync_incomplete"]
+    world.realm.silent_providers.add("other")
+    ticker()
+    assert said(logs) == ["sync_incomplete"]
+    assert count(ticker.metrics, "incomplete") == 3
+
+
+def test_held_releases_are_told_with_numbers_and_without_names(
+    world: World, ticker: Ticker, logs: Logs
+) -> None:
+    ticker()
+    said(logs)
+    for name in range(8):
+        user = world.realm.find_user(f"user{name}")
+        assert user
+        world.realm.revoke(user.id, world.agent)
+    ticker()
+    assert [entry["reasons"] for entry in logs if entry["event"] == "releases_held"] == [["WFM 8"]]
+    assert "user1" not in str(logs)
+    said(logs)
+    ticker()
+    assert said(logs) == []
+
+
+def test_a_realm_that_another_process_works_on_is_left_to_it(
+    world: World, ticker: Ticker, logs: Logs
+) -> None:
+    world.ledger.take_lease("acme", "another process")
+    ticker()
+    assert (said(logs), count(ticker.metrics, "left")) == ([], 1)
+    assert not ticker.has_succeeded
