@@ -47,7 +47,7 @@ def find_silence(client: KeycloakClient, providers: Iterable[wire.ComponentRepre
             gaps.append(f"user storage provider {provider.name} {why}")
         else:
             answering.append(provider.name)
-    if answering and not is_searchable(client):
+    if answering and not _is_searchable(client):
         gaps.append(f"user storage provider {' or '.join(answering)} cannot be searched: check its users DN")
     return Silence(untested, tuple(gaps))
 
@@ -74,7 +74,7 @@ def why_silent(client: KeycloakClient, provider: wire.ComponentRepresentation) -
     return None
 
 
-def is_searchable(client: KeycloakClient) -> bool:
+def _is_searchable(client: KeycloakClient) -> bool:
     """Whether a search that must ask every provider works; a list of members hides that one failed."""
     try:
         client.get("users", wire.USERS, username=_NOBODY, exact="true", briefRepresentation="true")

@@ -1,7 +1,7 @@
 """Reads users one by one, to be sure of what a list says.
 
 In: ids of users whose seats would be released, and the applications; out: a `Rereading`. Called by `realm`.
-Each user takes two requests, one more for each client whose roles are counted, and one if he is federated.
+Each user takes two requests, and one more for each client whose roles are counted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +10,9 @@ from urllib.parse import quote
 from keycloak_license.errors import NotThereError, UnavailableError, UnreachableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.keycloak_api.federation import find_silence, is_searchable, list_providers
+from keycloak_license.keycloak_api.federation import find_silence, list_providers
 from keycloak_license.model.application import Application
-from keycloak_license.model.realm import Rereading, Role, UserReading, provider_of
+from keycloak_license.model.realm import Rereading, Role, UserReading
 
 
 def reread_users(
@@ -44,11 +44,6 @@ def _read_user(client: KeycloakClient, user_id: str, clients: Mapping[str, str])
     try:
         user = client.get(path, wire.USER).to_user()
     except NotThereError:
-        user = None
-    if (user.provider_id if user else provider_of(user_id)) and not is_searchable(client):
-        # It failed just now: what it says at other times, when it is tested, proves nothing of him.
-        return UserReading(user, doubt="the federation of a user whose seat would be released fails")
-    if user is None:
         return UserReading(None)
     return UserReading(user, frozenset(_effective_roles(client, f"{path}/role-mappings", clients)))
 

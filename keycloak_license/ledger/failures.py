@@ -7,6 +7,7 @@ around every conversation with the database.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
@@ -17,7 +18,7 @@ _LOCKED = "is locked by another process: wait until that one is done, or stop it
 _READ_ONLY = "is read-only: make it (a file: also its folder) writable for the user this program runs as"
 _FULL = "cannot grow because its disk is full: make room and try again"
 _DAMAGED = "is damaged: restore it from a backup"
-_DISK = "cannot be read or written: the disk reports an error, check it and the mount"
+_DISK = "cannot be read or written: its disk is full or reports an error: make room, or check disk and mount"
 _UNOPENABLE = "cannot be opened: its folder must exist and be writable, and the path must name a file"
 _FOREIGN = "is no SQLite database: correct the path in `database`, or move that file away"
 _UNREACHABLE = "cannot be reached: check that the server runs, and the host and port in `database`"
@@ -78,6 +79,9 @@ def translated(url: URL) -> Iterator[None]:
 
 def masked(url: URL) -> str:
     """Return the URL without any password, for people and logs."""
+    if "immutable" in url.query:
+        # Only how it is opened, and of no use to people.
+        url = url.set(database=unquote(urlsplit(str(url.database)).path), query={})
     return url.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)
 
 

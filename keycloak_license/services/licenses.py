@@ -58,7 +58,6 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, clock: 
             replaced = [each.file for each in result.replaced]
             if replaced in ([], confirmed):
                 added = () if result.is_known else (to_stored(license_, seen.now),)
-                # Known may mean by the realm alone, and then it comes into the ledger now.
                 if added or seen.known.recovered:
                     apply(managed, seen, result.plan, fence, LicenseChange(added, result.replaced))
                 return result
@@ -80,8 +79,9 @@ def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[O
     in_force = [each for each in known if each.stored.replaced_at is None]
     seen, present = make_confirmed_plan(managed, seen, seen.licenses)
     if any(each.stored.file == license_.file for each in in_force):
-        unchanged = replace(present, changes=())
-        return seen, LicenseImport(license_, (), present.report, unchanged, is_known=True)
+        # Known may mean by the realm alone: then the ledger has lost all else as well, and it comes back.
+        plan = present if seen.known.recovered else replace(present, changes=())
+        return seen, LicenseImport(license_, (), present.report, plan, is_known=True)
     _refuse_older(managed, seen, known, license_)
     managed.verifier.accept(license_.file.encode())
     replaced = find_replaced(in_force, license_, seen.installation, seen.clock.believed)

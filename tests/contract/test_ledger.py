@@ -83,7 +83,7 @@ examples = count()
 """Each example has its realms for itself, so that the same databases serve them all."""
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(history=st.lists(steps, max_size=8))
 def test_all_ledgers_tell_the_same_after_any_history(
     databases: tuple[SqlLedger, ...], history: list[Synced | Failed | Imported]

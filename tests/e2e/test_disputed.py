@@ -154,7 +154,10 @@ def test_a_realm_made_again_under_its_name_has_its_licence_activated_again(
 
     make_again(site)
     site.init().done()
-    site.call("sync").done()
+    held = site.call("sync")
+    assert held.status == 5
+    assert "was deleted and made anew since the last sync" in held.stdout + held.stderr
+    site.call("sync", "--force").done()
 
     assert standing(site) == ("NOT_ACTIVATED", "blocked", "other_installation", "C-1")
     assert site.status()["installation_id"] == installation == license_attributes(site.realm)[INSTALLATION_ID]

@@ -48,7 +48,12 @@ def scene(keycloak: AdminApi, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def begin(scene: Scene, folder: Path) -> Site:
     """A site with a copy of the ledger."""
     site = scene.begin(folder, f"sqlite:///{folder / 'ledger.db'}")
-    shutil.copy(scene.first.ledger, site.ledger)
+    # A copy of the file alone would lack what SQLite keeps beside it while anybody has it open.
+    with (
+        closing(sqlite3.connect(scene.first.ledger)) as source,
+        closing(sqlite3.connect(site.ledger)) as copy,
+    ):
+        source.backup(copy)
     return site
 
 
@@ -229,13 +234,6 @@ def test_the_worker_goes_on_by_itself_when_there_is_room_again(
 
 
 @contextmanager
-def read_only_file(file: Path) -> Iterator[None]:
-    file.chmod(0o444)
-    yield
-    file.chmod(0o644)
-
-
-@contextmanager
 def read_only_folder(file: Path) -> Iterator[None]:
     file.parent.chmod(0o555)
     yield
@@ -253,9 +251,7 @@ def read_only_mount(file: Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.parametrize(
-    "protected", [read_only_file, read_only_folder, pytest.param(read_only_mount, marks=needs_mount)]
-)
+@pytest.mark.parametrize("protected", [read_only_folder, pytest.param(read_only_mount, marks=needs_mount)])
 def test_a_read_only_ledger_is_read_and_not_written(
     site: Site, protected: Any, tmp_path: Path, undisturbed: object
 ) -> None:
@@ -291,11 +287,6 @@ def put_a_letter(file: Path) -> None:
     file.write_text("Dear colleague,\n" * 1000)
 
 
-def put_another_database(file: Path) -> None:
-    file.unlink()
-    execute(file, "CREATE TABLE invoices (number TEXT)")
-
-
 def come_from_the_future(file: Path) -> None:
     execute(file, "UPDATE keycloak_license_version SET version_num = '9999'")
 
@@ -311,7 +302,6 @@ def execute(file: Path, statement: str) -> None:
         (cut_in_half, "is damaged: restore it from a backup"),
         (overwrite, "is damaged: restore it from a backup"),
         (put_a_letter, "is no SQLite database"),
-        (put_another_database, "is a database of another program"),
         (come_from_the_future, "was written by a newer version"),
     ],
 )
@@ -324,8 +314,7 @@ def test_a_file_that_is_no_ledger_of_ours_is_told_and_left_as_it_is(
     importing = ("import", site.license("L-2", {"QM": 3}), "--replace")
 
     for command in (("status",), ("members", "QM"), importing, ("sync",)):
-        outcome = site.run(*command) if command == ("sync",) else site.call(*command)
-        assert f"The ledger sqlite:///{site.ledger} {words}" in outcome.refused(3)
+        assert f"The ledger sqlite:///{site.ledger} {words}" in site.call(*command).refused(3)
     assert {file.name for file in site.folder.glob("ledger*")} == {"ledger.db"}
     assert site.ledger.read_bytes() == spoilt
     assert license_attributes(site.realm) == attributes

@@ -175,20 +175,6 @@ def test_a_directory_that_goes_away_in_the_middle_of_a_sync_takes_no_seat_with_i
         assert seated(office.site) == set(FEDERATED)
 
 
-def test_a_directory_that_is_there_only_when_it_is_tested_takes_no_seat(office: Office) -> None:
-    """As behind a load balancer, one of whose two directories is down."""
-    office.proxy.on(*MEMBERS_OF_GROUP, Run(office.stop))
-    office.proxy.on(*USER_AGAIN, Run(office.stop))
-    office.proxy.on(*LDAP_TEST, Run(office.repair), times=None)
-
-    office.site.call("sync")
-
-    assert office.site.usage() == (SEATS, 4, 0)
-    office.proxy.heal()
-    office.site.call("sync").done()
-    assert seated(office.site) == {"ann", *FEDERATED}
-
-
 def test_the_worker_goes_on_while_the_directory_is_away_and_after(office: Office) -> None:
     office.map_agent("delete", "fay")
     office.stop()

@@ -280,6 +280,7 @@ def test_two_workers_take_turns_and_do_the_work_of_one(pair: Pair) -> None:
     assert (pair.known()[0], pair.other.usage()) == (before, (2, 1, 0))
 
 
+@slow
 def test_a_worker_that_is_killed_is_followed_by_the_other_as_soon_as_its_lease_has_run_out(
     pair: Pair,
 ) -> None:
@@ -333,7 +334,7 @@ WHILE_IT_READS = (ANYTHING, "GET .*/users")
     [
         pytest.param("sqlite", BEFORE_KEYCLOAK, id="sqlite-before it writes to Keycloak", marks=slow),
         pytest.param("postgresql", BEFORE_KEYCLOAK, id="postgresql-before it writes to Keycloak"),
-        pytest.param("sqlite", BEFORE_THE_LEDGER, id="sqlite-before it writes to the ledger"),
+        pytest.param("sqlite", BEFORE_THE_LEDGER, id="sqlite-before it writes to the ledger", marks=slow),
         pytest.param(
             "postgresql", BEFORE_THE_LEDGER, id="postgresql-before it writes to the ledger", marks=slow
         ),
@@ -384,6 +385,27 @@ def test_a_worker_that_slept_while_another_took_over_writes_nothing_more_when_it
         "cid": ["seat_assigned"],
         "dan": ["seat_assigned"],
     }
+
+
+@slow
+def test_a_command_that_slept_while_another_took_over_says_so_in_one_sentence(pair: Pair) -> None:
+    pair.keep_leases(one=NEVER, other=SOON)
+    pair.one.call("import", pair.one.license("W", {"WFM": 1})).done()
+    gate = pair.hold_one(AfterThat(*BEFORE_THE_LEDGER))
+    pair.map(ann="post")
+    with start(pair.one, "sync", "--json") as one:
+        assert gate.reached.wait(HANG_SECONDS)
+        one.send_signal(signal.SIGSTOP)
+        gate.opened.set()
+        pair.map(bob="post")
+        pair.other.call("sync").done()
+        before = pair.known()
+        one.send_signal(signal.SIGCONT)
+        sentence = end(one).refused(3)
+
+    assert "took over" in sentence
+    assert "run the command again" in sentence
+    assert pair.known() == before
 
 
 @in_a_file

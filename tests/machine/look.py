@@ -6,6 +6,7 @@ worked out here from each user, as Keycloak does, never from lists.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from keycloak_license.model.application import Application
 from keycloak_license.model.realm import RealmSnapshot, Rereading
@@ -57,6 +58,8 @@ class Look:
     silent_at_read: frozenset[str] = frozenset()
     silent: frozenset[str] = frozenset()
     """Providers that said nothing of their own users, at any moment."""
+    server_time: datetime | None = None
+    """What it really was, where Keycloak told it."""
     has_gaps: bool = False
     """Whether anything else could not be read, at any moment."""
     gone: set[Key] = field(default_factory=set)
@@ -74,7 +77,7 @@ class Look:
         self.realm_id = side.realm_id
         self.hidden, self.shown = frozenset(side.hidden), frozenset(snapshot.users)
         self.silent_at_read = self.silent = frozenset(snapshot.silent_providers)
-        self.has_gaps = bool(snapshot.gaps)
+        self.has_gaps, self.server_time = bool(snapshot.gaps), snapshot.server_time
 
     def see_again(self, side: Side, users: Iterable[str], again: Rereading) -> None:
         """Keep the truth at the moment at which users were read one by one."""

@@ -15,6 +15,7 @@ from tests.machine.stage import Commit
 from tests.machine.verdict import Verdict
 
 HOLD = timedelta(hours=24)
+TOLERANCE = timedelta(minutes=1)
 ALWAYS_BELIEVED = 5
 BELIEVED_SHARE = 5
 """One of so many: 20 %."""
@@ -73,6 +74,7 @@ def claims_of(record: RealmRecord, application: str) -> dict[str, Claim]:
 def check_commit(commit: Commit, verdict: Verdict, memory: Memory) -> None:
     """Hold a commit to the rules, then remember it."""
     memory.commits += 1
+    _check_time(commit, memory)
     held = _check_persistence(commit, memory)
     for application in APPLICATIONS:
         seats = Seats(
@@ -110,6 +112,18 @@ def _check_persistence(commit: Commit, memory: Memory) -> dict[Key, timedelta]:
     held = {(each.application, each.user_id) for each in commit.after.last_sync.held}
     memory.persisted = {key: persisted.get(key, timedelta()) for key in held}
     return persisted
+
+
+def _check_time(commit: Commit, memory: Memory) -> None:
+    """Time does not run back behind what was believed, and Keycloak's clock keeps ours from running ahead."""
+    before, after, told = commit.before.last_sync, commit.after.last_sync, commit.look.server_time
+    assert after is not None
+    if before is not None and before.clock.reached is not None:
+        assert after.clock.reached is not None
+        assert before.clock.reached <= after.clock.reached, "what time it was is forgotten"
+        assert before.clock.reached <= after.synced_at, "time ran back"
+    if told is not None and (memory.synced_at is None or memory.synced_at <= told + TOLERANCE):
+        assert told - TOLERANCE <= after.synced_at <= told + TOLERANCE, "a wrong clock was believed"
 
 
 def _times(sync: SyncRecord) -> tuple[datetime, datetime]:
@@ -174,7 +188,11 @@ class Seats:
         certain = {user for user in exempt if user in look.accounts and user in look.shown}
         away = {user for user, claim in self.before.items() if look.is_away(user, claim.provider_id)}
         proved = {user for user in before if (self.application, user) in look.present}
-        leaving = (before - consumers - exempt - away - proved - look.unknown) | (exempt - certain)
+        # FINDING 5: whoever had an exempt name when he was last seen loses his claim also while nothing is
+        # known of him.
+        if (exempt - certain) & (away | look.unknown):
+            return
+        leaving = before - consumers - certain - away - proved - look.unknown
         held = self._held(leaving, persisted)
         told = {each.user_id for each in self._last.held if each.application == self.application}
         assert told == held, f"{self.application}: held are {sorted(told)}, not {sorted(held)}"

@@ -142,6 +142,7 @@ class WatchedRealm:
 
     def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
         self.stage.reach("before", "write_attributes")
+        assert not changes or "record_sync" in self.stage.passed, "Keycloak was written before the ledger"
         self.side.write_attributes(changes, before_write)
         self.journal.written += changes
         self.journal.writes += bool(changes)

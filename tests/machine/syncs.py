@@ -32,9 +32,12 @@ from tests.machine.verdict import read
 FENCED = tuple(point for point in POINTS if point != ("after", "renew_lease"))
 """Where a process may be held up and still writes nothing more; between the last look at the lease and the
 request to Keycloak nobody can keep it from writing."""
+WRITES = ("add_licenses", "record_sync", "write_attributes", "renew_lease")
 MOVES = ("strip", "hire", "disable", "enable", "hide", "silence", "wipe", "cut", "none")
 
 points = st.sampled_from(POINTS)
+# More often where something is written, which an import always does.
+import_points = points | st.sampled_from([point for point in POINTS if point[1] in WRITES])
 moves = st.sampled_from(MOVES)
 
 
@@ -67,6 +70,25 @@ class Syncs(Troubles):
     @step(span=spans)
     def sync_after_a_while(self, span: timedelta) -> None:
         self.pass_time(span)
+        self.sync()
+
+    @step(
+        leaving=st.sampled_from([0, 8, 20]),
+        trouble=st.sampled_from(["none", "none", "cut", "silence", "hide", "enable"]),
+        number=numbers,
+        is_mended=st.booleans(),
+    )
+    def a_day_passes(self, leaving: int, trouble: str, number: int, is_mended: bool) -> None:
+        """Long enough for what is held to be released, if nothing comes in between."""
+        for user in self.some_people(number, leaving):
+            self.strip(user)
+        self.sync()
+        self.pass_time(DAY / 2)
+        self.move(trouble, number)
+        self.sync()
+        if is_mended:
+            self.mend()
+        self.pass_time(DAY / 2)
         self.sync()
 
     @step()
@@ -142,9 +164,7 @@ class Syncs(Troubles):
             self.site.verifier.distrust(license_)
 
     def make_license(self, draft: LicenseDraft) -> License:
-        own_id = self.site.record().installation_id
-        here = Activation(own_id, self.site.side.realm_id) if own_id else None
-        return self.vendor.make(draft, self.today, here)
+        return self.vendor.make(draft, self.today, self.here)
 
     def old_license(self, number: int) -> License:
         return self.vendor.made[number % len(self.vendor.made)]
@@ -158,21 +178,51 @@ class Syncs(Troubles):
             asked.update(each.file for each in result.replaced)
             return is_confirmed
 
-        before = self.in_force()
-        site = self.site
+        before, site = self.in_force(), self.site
+        reason = self.why_refused(license_)
         attempt = self.carry_out(
             lambda managed: import_license(managed, license_.file.encode(), confirm, lambda: site.time.here),
-            lambda result: None if result.is_known else result.plan.report,
+            lambda result: result.plan.report,
             stage,
         )
-        if attempt.stage.has_acted or attempt.error is not None:
+        if attempt.stage.has_acted:
             return attempt
+        if isinstance(attempt.error, LicenseRefusedError):
+            is_asked_in_vain = bool(asked) and not is_confirmed
+            assert reason or is_asked_in_vain, f"a good licence was refused: {attempt.error}"
+        if attempt.error is not None:
+            return attempt
+        assert reason in {None, "perhaps"}, f"{license_.file} was not refused: {reason}"
         gone = before - self.in_force()
-        # FINDING 1: one that only the realm has counts as known, and does not come into the ledger.
-        known = self.in_force() | files(site.side.attributes)
-        assert license_.file in known, "an imported licence is not in force"
-        assert gone <= asked and (is_confirmed or not gone), "a licence was replaced without asking"
+        assert license_.file in self.in_force(), "an imported licence is not in force"
+        assert gone <= asked, "a licence was replaced without asking"
+        assert is_confirmed or not gone, "a licence was replaced against the answer"
+        if license_.type is LicenseType.TEMPORARY:
+            kinds = {found.type for file in gone if (found := read(site.verifier, file))}
+            assert LicenseType.COMMERCIAL not in kinds, "nothing is left to fall back to"
         return attempt
+
+    def why_refused(self, license_: License) -> str | None:
+        """Return why a file must be refused, "perhaps" where it may be, None where it must not."""
+        site, record = self.site, self.site.record()
+        shown = site.side.attributes.get("license.installation_id")
+        if read(site.verifier, license_.file) is None:
+            return "not genuine"
+        if record.installation_id and shown and shown != record.installation_id:
+            return "disputed"
+        if license_.file in self.in_force():
+            return None
+        known = [each for each in record.licenses if each.number == license_.number]
+        if any(each.issue > license_.issue for each in known):
+            return "older"
+        lost = files(site.side.attributes) - {each.file for each in record.licenses}
+        is_foreign = license_.activation not in {None, self.here}
+        return "perhaps" if known or lost or is_foreign else None
+
+    @property
+    def here(self) -> Activation | None:
+        own_id = self.site.record().installation_id
+        return Activation(own_id, self.site.side.realm_id) if own_id else None
 
     def in_force(self) -> set[str]:
         return {each.file for each in self.site.record().licenses if each.replaced_at is None}
@@ -216,7 +266,7 @@ class Syncs(Troubles):
     def a_sync_is_killed(self, point: Point, is_forced: bool) -> None:
         self.sync(dying(point), is_forced=is_forced)
 
-    @step(point=points, skip=st.sampled_from([0, 0, 1]), draft=drafts)
+    @step(point=import_points, skip=st.sampled_from([0, 0, 1]), draft=drafts)
     def an_import_is_killed(self, point: Point, skip: int, draft: LicenseDraft) -> None:
         self.import_(self.make_license(draft), is_confirmed=True, stage=dying(point, skip))
 
@@ -226,7 +276,7 @@ class Syncs(Troubles):
         self.overtake(point, what, number, lambda stage: self.sync(stage, is_forced=is_forced))
 
     @precondition(lambda self: not self.site.is_leased)
-    @step(point=st.sampled_from(FENCED), what=moves, number=numbers, draft=drafts)
+    @step(point=import_points.filter(lambda point: point in FENCED), what=moves, number=numbers, draft=drafts)
     def an_import_is_overtaken(self, point: Point, what: str, number: int, draft: LicenseDraft) -> None:
         license_ = self.make_license(draft)
         self.overtake(
@@ -271,7 +321,7 @@ class Syncs(Troubles):
 
     @precondition(lambda self: self.site.can_be_cloned and not self.site.is_leased)
     @step(
-        point=points,
+        point=import_points,
         skip=st.sampled_from([0, 0, 1]),
         is_killed=st.booleans(),
         is_forced=st.booleans(),

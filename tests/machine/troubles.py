@@ -109,6 +109,10 @@ class Troubles(People):
 
     @change()
     def everything_is_mended(self) -> None:
+        self.mend()
+        self.site.time.skew, self.site.time.is_told = timedelta(), True
+
+    def mend(self) -> None:
         side = self.site.side
         for each in (
             side.silent_providers,
@@ -119,7 +123,6 @@ class Troubles(People):
         ):
             each.clear()
         side.is_unreachable = side.is_read_only = False
-        self.site.time.skew, self.site.time.is_told = timedelta(), True
 
     @change(name=st.sampled_from(FOREIGN), value=st.sampled_from(["30", "5", "1,7,30", "no number"]))
     def others_set_their_attributes(self, name: str, value: str) -> None:

@@ -57,7 +57,7 @@ class LimitedFiles:
     """A limit to the size of each file, as quotas have it: what lies beyond cannot be written."""
 
     folder: Path
-    words = "the disk reports an error"
+    words = "its disk is full or reports an error"
 
     def leave(self, size: int) -> None:
         _limit_files(size)

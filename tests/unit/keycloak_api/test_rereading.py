@@ -35,8 +35,6 @@ def realm(server: FakeServer) -> FakeServer:
         ),
     )
     server.on_list("components", [])
-    # Nobody is found by the search that proves that every federation can be asked.
-    server.on("GET", "users", reply([]))
     serve(server, "ann", realm=[AGENT], client=[VIEWER])
     return server
 
@@ -138,19 +136,6 @@ def test_clients_that_cannot_be_listed_are_an_error(realm: FakeServer) -> None:
 
     with pytest.raises(UnavailableError):
         reread("user-ann")
-
-
-@pytest.mark.parametrize("name", ["bob", "eve"])
-def test_a_federated_user_whose_federation_fails_just_then_is_in_doubt(realm: FakeServer, name: str) -> None:
-    """Whatever it says when it is tested before and after."""
-    serve(realm, "bob", enabled=False, federationLink="p")
-    realm.on("GET", "users/f:p:eve", reply({}, 404))
-    realm.on("GET", "users", reply({}, 500))
-    id_ = "user-bob" if name == "bob" else "f:p:eve"
-
-    assert reread(id_, "user-ann").users[id_].doubt == (
-        "the federation of a user whose seat would be released fails"
-    )
 
 
 def test_a_client_that_went_away_meanwhile_is_not_a_user_that_did(realm: FakeServer) -> None:
