@@ -4,6 +4,7 @@ In: a `ManagedRealm` and `now`; out: a `SyncReport`. Called by `cli.sync` and `w
 `licenses`. What is decided is decided in `plan`; here is only the order of things.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from keycloak_license.errors import (
     ConfigurationError,
     IncompleteSyncError,
     KeycloakLicenseError,
+    LedgerError,
     MissingRightError,
     RealmNotFoundError,
     UnavailableError,
@@ -41,8 +43,11 @@ def run_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -
             seen, plan = make_confirmed_plan(managed, seen, seen.licenses, is_forced=is_forced)
             apply(managed, seen, plan, fence)
         except FAILURES as error:
-            told = _tell_where_it_went(managed, error)
-            managed.ledger.record_failure(fence.lease, now, str(told))
+            told: KeycloakLicenseError = error
+            # Where the ledger fails as well, the first fault is the one to tell.
+            with suppress(LedgerError):
+                told = _tell_where_it_went(managed, error)
+                managed.ledger.record_failure(fence.lease, now, str(told))
             if told is not error:
                 raise told from error
             raise

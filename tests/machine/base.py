@@ -61,7 +61,7 @@ def step(**arguments: st.SearchStrategy[Any]) -> Callable[[Rule], Rule]:
             self.tally.steps[function.__name__] += 1
             function(self, **drawn)
 
-        marked: Rule = rule(**arguments)(counted)
+        marked: Rule = rule(**arguments)(counted)  # type: ignore[call-overload]
         return marked
 
     return mark

@@ -145,7 +145,8 @@ def check_files(site: Site, look: Look, shown: Mapping[str, str], verdict: Verdi
     kept = {published_file, *standby}
     in_force = {each.file for each in record.licenses if each.replaced_at is None}
     assert in_force <= kept, "a licence in force is not in the realm"
-    assert len(standby) == len(set(standby)) and published_file not in standby
+    assert len(standby) == len(set(standby))
+    assert published_file not in standby
     earlier = files(look.attributes)
     assert set(standby) <= in_force | earlier, "the realm shows a file that is not in force"
     newest = {each.number: each.issue for each in sorted(record.licenses, key=lambda each: each.issue)}

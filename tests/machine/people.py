@@ -3,9 +3,8 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 
-from tests.machine.base import Base, change, numbers
+from tests.machine.base import Base, Tally, change, numbers
 from tests.machine.site import Site
-from tests.machine.base import Tally
 
 LEAVES = ("WFM_AGENT", "WFM_LEAD", "QM_AGENT", "desk/agent")
 """Roles that count."""

@@ -1,5 +1,6 @@
 """Rules: syncs and imports, undisturbed, disturbed, killed and overtaken; ledgers lost and restored."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +10,6 @@ from hypothesis.stateful import initialize, precondition
 
 from keycloak_license.errors import (
     KeycloakLicenseError,
-    LeaseLostError,
     LedgerError,
     LicenseRefusedError,
     UnavailableError,
@@ -23,7 +23,7 @@ from tests.machine.base import SECOND, numbers, step
 from tests.machine.law import files, judge
 from tests.machine.look import APPLICATIONS
 from tests.machine.seats import Memory
-from tests.machine.site import Attempt, Site, comparable
+from tests.machine.site import Attempt, comparable
 from tests.machine.stage import LEDGER_CALLS, POINTS, Point, Stage
 from tests.machine.troubles import DAY, Troubles, spans
 from tests.machine.vendor import LicenseDraft, drafts
@@ -111,7 +111,7 @@ class Syncs(Troubles):
         self.tally.checked["dry runs"] += 1
         if foretold is None or not self.is_quiet or site.record().last_sync is None:
             return
-        attempt, report = site.attempt(
+        _attempt, report = site.attempt(
             lambda managed: run_once(managed, now=site.time.here, is_forced=is_forced), is_forced=is_forced
         )
         self.law.check_written(site)
@@ -149,10 +149,8 @@ class Syncs(Troubles):
     @step(number=numbers)
     def an_import_is_previewed(self, number: int) -> None:
         site, before = self.site, self.site.everything()
-        try:
+        with contextlib.suppress(LicenseRefusedError, UnavailableError):
             preview_import(site.managed(), self.old_license(number).file.encode(), lambda: site.time.here)
-        except (LicenseRefusedError, UnavailableError):
-            pass
         assert site.everything() == before, "a preview changed something"
 
     @precondition(lambda self: self.vendor.made)

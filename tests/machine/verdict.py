@@ -24,10 +24,21 @@ DEFAULT_EXEMPT = ("eleveo.admin", "eleveotrain")
 
 OWN_NAMES = frozenset(
     f"license.{name}"
-    for name in (
-        "installation_id file standby_files number type customer state access reason issued_on expires_on "
-        "stops_at scope"
-    ).split()
+    for name in [
+        "installation_id",
+        "file",
+        "standby_files",
+        "number",
+        "type",
+        "customer",
+        "state",
+        "access",
+        "reason",
+        "issued_on",
+        "expires_on",
+        "stops_at",
+        "scope",
+    ]
 )
 COUNTS = ("seats", "used", "waiting", "usage", "queue")
 
