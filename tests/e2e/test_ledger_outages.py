@@ -29,7 +29,7 @@ from tests.e2e.ledger_scene import (
 )
 from tests.e2e.test_worker import Worker
 from tests.real.keycloak import AdminApi
-from tests.real.small_disk import PAGE, Disk, disks, needs_mount, scarce_disk
+from tests.real.small_disk import PAGE, Disk, any_disk, needs_mount, scarce_disk
 from tests.unit.ledger.test_disk import is_sound
 
 TELL_ALL = ("--verbose",)
@@ -174,7 +174,7 @@ def put_ledger_on(disk: Disk, site: Site) -> Path:
     return file
 
 
-@disks
+@any_disk
 def test_a_disk_that_gets_full_in_a_big_sync_loses_nothing_and_with_room_the_next_one_does_all(
     site: Site, disk: Disk, undisturbed: object
 ) -> None:
@@ -191,7 +191,7 @@ def test_a_disk_that_gets_full_in_a_big_sync_loses_nothing_and_with_room_the_nex
     assert outline(site) == undisturbed
 
 
-@disks
+@any_disk
 @pytest.mark.parametrize("is_new", [False, True], ids=["known", "new"])
 def test_a_disk_that_is_full_when_the_ledger_is_opened_is_named(
     site: Site, disk: Disk, is_new: bool, undisturbed: object

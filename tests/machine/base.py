@@ -132,7 +132,8 @@ class Base(RuleBasedStateMachine):
             self.tally.ends[f"acted {' '.join(attempt.stage.point or ())}"] += 1
             return attempt
         self._recover(attempt)
-        assert was_leased == isinstance(attempt.error, LeaseTakenError), "the lease of a dead process"
+        if not isinstance(attempt.error, LicenseRefusedError):
+            assert was_leased == isinstance(attempt.error, LeaseTakenError), "the lease of a dead process"
         if attempt.error is not None:
             assert self._is_expected(attempt.error, **troubles), f"ended with {attempt.error!r}"
             assert site.kept() == before, "an attempt that failed changed something"

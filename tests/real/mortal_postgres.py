@@ -41,15 +41,17 @@ class MortalServer:
         """A disk that is soon full, and the tablespace there; databases have to leave before the end."""
         folder, name = Path(tempfile.mkdtemp(prefix="ledger-space-")), f"space_{next(self.server.names)}"
         owner = self._folder.stat()
-        with small_disk(folder, size=1 << 25) as disk:
-            inside = folder / "space"
-            inside.mkdir()
-            for each in (folder, inside):
-                os.chown(each, owner.st_uid, owner.st_gid)
-            self.server.execute(f"CREATE TABLESPACE {name} LOCATION '{inside}'")
-            yield disk, name
-            self.server.execute(f"DROP TABLESPACE {name}")
-        folder.rmdir()
+        try:
+            with small_disk(folder, size=1 << 25) as disk:
+                inside = folder / "space"
+                inside.mkdir()
+                for each in (folder, inside):
+                    os.chown(each, owner.st_uid, owner.st_gid)
+                self.server.execute(f"CREATE TABLESPACE {name} LOCATION '{inside}'")
+                yield disk, name
+                self.server.execute(f"DROP TABLESPACE {name}")
+        finally:
+            folder.rmdir()
 
     def move_database(self, url: str, space: str) -> str:
         """Let a database lie in that tablespace, and return its name."""

@@ -97,10 +97,11 @@ def may_mount() -> bool:
     return os.geteuid() == 0 and subprocess.run(probe, check=False, capture_output=True).returncode == 0
 
 
+MAY_MOUNT = may_mount()
 needs_mount = pytest.mark.skipif(
-    not may_mount(), reason="may not mount a small disk here; the same runs with limited files"
+    not MAY_MOUNT, reason="may not mount a small disk here; the same runs with limited files"
 )
-"""Marks what has no other kind of disk to run on."""
+any_disk = pytest.mark.parametrize("disk", ["full" if MAY_MOUNT else "limited"], indirect=True)
 disks = pytest.mark.parametrize("disk", [pytest.param("full", marks=needs_mount), "limited"], indirect=True)
 
 
