@@ -12,7 +12,7 @@ import traceback
 from collections import Counter
 
 from tests.machine.base import Tally
-from tests.machine.machine import RUN_STEPS, run
+from tests.machine.machine import RUN_STEPS, choose, run, simulate
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
     while tally.steps.total() < options.steps:
         missing = options.steps - tally.steps.total()
         try:
-            run(tally, max(1, missing // RUN_STEPS), first + round_)
+            run(simulate(tally), choose(max(1, missing // RUN_STEPS), database=None), first + round_)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise

@@ -11,7 +11,6 @@ LEAVES = ("WFM_AGENT", "WFM_LEAD", "QM_AGENT", "desk/agent")
 BOXES = ("TEAM", "BOSS", "default")
 """Roles that may contain others."""
 GROUPS = ("/A", "/A/B", "/A/B/C", "/D")
-MOST_PEOPLE = 40
 
 leaves = st.sampled_from(LEAVES)
 roles = st.sampled_from((*LEAVES, "TEAM", "BOSS"))
@@ -25,6 +24,7 @@ EXEMPT = ("eleveo.admin", "eleveotrain", "person-2")
 class People(Base):
     """A realm with roles of every kind and a tree of groups."""
 
+    most_people = 40
     providers: tuple[str | None, ...] = (None, None, "ldap", "ad")
 
     def __init__(self, site: Site, tally: Tally) -> None:
@@ -50,7 +50,7 @@ class People(Base):
     def hire(self, count: int, way: str, provider: str | None = None) -> None:
         """Create people who consume in a certain way, or not at all."""
         side = self.site.side
-        for _ in range(min(count, MOST_PEOPLE - len(self.people))):
+        for _ in range(min(count, self.most_people - len(self.people))):
             self.created += 1
             user = side.create_user(f"person-{self.created}", provider=provider)
             self.people.append(user)

@@ -33,7 +33,6 @@ class Side(Realm, Protocol):
 
     name: str
     realm_id: str
-    default_role: str
     server_time: datetime | None
     is_unreachable: bool
     is_read_only: bool
@@ -44,6 +43,9 @@ class Side(Realm, Protocol):
     """Users whom the lists leave out without saying so; read by themselves they are there."""
     doubtful: set[str]
     """Users who cannot be read by themselves."""
+
+    @property
+    def default_role(self) -> str: ...
 
     @property
     def attributes(self) -> Mapping[str, str]: ...

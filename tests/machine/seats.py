@@ -108,7 +108,10 @@ def _check_persistence(commit: Commit, memory: Memory) -> dict[Key, timedelta]:
         passed = believed - memory.believed
         if commit.look.has_gaps or commit.before.failure is not None:
             passed -= max(now - memory.synced_at, timedelta())
-    persisted = {key: max(timedelta(), span + passed) for key, span in memory.persisted.items()}
+    persisted = {key: span + passed for key, span in memory.persisted.items()}
+    # While nothing is decided a leap of the clock may be taken off before it is believed, and counted then.
+    if not commit.look.has_gaps and not commit.after.last_sync.is_disputed:
+        persisted = {key: max(timedelta(), span) for key, span in persisted.items()}
     held = {(each.application, each.user_id) for each in commit.after.last_sync.held}
     memory.persisted = {key: persisted.get(key, timedelta()) for key in held}
     return persisted

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.model.record import RealmRecord
+from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.ports import Ledger, Realm
 from tests.fakes import MemoryLedger, TrustingVerifier
@@ -64,6 +65,8 @@ class Site:
     verifier: TrustingVerifier = field(default_factory=TrustingVerifier)
     time: Time = field(default_factory=Time)
     journal: Journal = field(default_factory=Journal)
+    guard: Guard = DEFAULT_GUARD
+    make_ledger: Callable[..., MemoryLedger] = MemoryLedger
     leased_until: datetime | None = None
     """Until when a lease is taken that nobody will give back."""
 
@@ -71,7 +74,7 @@ class Site:
         self.ledger = self.new_ledger()
 
     def new_ledger(self) -> MemoryLedger:
-        return MemoryLedger(lease_duration=LEASE, clock=lambda: self.time.now)
+        return self.make_ledger(lease_duration=LEASE, clock=lambda: self.time.now)
 
     def copy_ledger(self, ledger: MemoryLedger) -> MemoryLedger:
         return copy_with(ledger, clock=lambda: self.time.now)
@@ -79,7 +82,7 @@ class Site:
     def clone(self) -> "Site":
         """Return a twin; the vendor is the same."""
         assert isinstance(self.side, LyingRealm)
-        twin = Site(self.side.clone(), self.verifier, copy_with(self.time), leased_until=self.leased_until)
+        twin = copy_with(self, side=self.side.clone(), time=copy_with(self.time), journal=Journal())
         twin.ledger = twin.copy_ledger(self.ledger)
         return twin
 
@@ -87,7 +90,8 @@ class Site:
         return self.ledger.load(self.side.name)
 
     @property
-    def can_be_cloned(self) -> bool:
+    def is_simulated(self) -> bool:
+        """Whether it can be cloned, and made anew."""
         return isinstance(self.side, LyingRealm)
 
     def kept(self) -> object:
@@ -109,6 +113,7 @@ class Site:
             keycloak=keycloak or self.side,
             ledger=ledger or self.ledger,
             verifier=self.verifier,
+            guard=self.guard,
             patience_seconds=0,
         )
 

@@ -103,7 +103,7 @@ class Journal:
     commits: list[Commit | LicenseCommit] = field(default_factory=list)
     written: list[AttributeChange] = field(default_factory=list)
     writes: int = 0
-    """How often the program wrote attributes."""
+    """How often the program was about to write attributes, and nothing stopped it."""
 
 
 @dataclass
@@ -143,9 +143,13 @@ class WatchedRealm:
     def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
         self.stage.reach("before", "write_attributes")
         assert not changes or "record_sync" in self.stage.passed, "Keycloak was written before the ledger"
-        self.side.write_attributes(changes, before_write)
-        self.journal.written += changes
-        self.journal.writes += bool(changes)
+
+        def is_written() -> None:
+            before_write()
+            self.journal.writes += 1
+            self.journal.written += changes
+
+        self.side.write_attributes(changes, is_written)
         self.stage.reach("after", "write_attributes")
 
 
