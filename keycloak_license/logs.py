@@ -84,6 +84,8 @@ def configure_logs(*, verbose: bool, stream: TextIO) -> None:
         root.removeHandler(earlier)
     root.addHandler(lines)
     root.setLevel(logging.WARNING)
+    # It warns of what it gives up after an error, and the error is told already.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     logging.getLogger("urllib3").setLevel(logging.WARNING if verbose else logging.ERROR)
 
 

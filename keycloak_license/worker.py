@@ -7,24 +7,27 @@ comes late is run, ticks that pile up are run once, and a realm is never synced 
 import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Thread
 from types import FrameType
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobEvent
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from keycloak_license.errors import (
+    ConfigurationError,
     InterruptedSyncError,
     KeycloakLicenseError,
     LeaseLostError,
     LeaseTakenError,
 )
 from keycloak_license.model.report import SyncReport
+from keycloak_license.monitoring.management import serve_management
 from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.reconcile import run_once
@@ -46,7 +49,7 @@ def run_worker(tickers: Sequence["Ticker"], interval_seconds: int, stop: Event) 
         executors={"default": ThreadPoolExecutor(min(len(tickers), MAX_THREADS))},
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
-    scheduler.add_listener(_log_trouble, EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES)
+    scheduler.add_listener(_log_late_tick, EVENT_JOB_MAX_INSTANCES)
     names = [ticker.managed.name for ticker in tickers]
     for name, ticker in zip(names, tickers, strict=True):
         scheduler.add_job(
@@ -65,6 +68,22 @@ def run_worker(tickers: Sequence["Ticker"], interval_seconds: int, stop: Event) 
     ending.join(STOP_SECONDS)
     log.info("worker_stopped", request_abandoned=ending.is_alive())
     return not ending.is_alive()
+
+
+@contextmanager
+def management_port(host: str, port: int, tickers: Sequence["Ticker"]) -> Iterator[None]:
+    """Serve health and metrics; a port that is taken is no reason not to sync."""
+
+    def is_ready() -> bool:
+        return any(ticker.has_succeeded for ticker in tickers)
+
+    with ExitStack() as stack:
+        try:
+            server = serve_management(host, port, tickers[0].metrics.registry, is_ready)
+            log.info("management_port_open", port=stack.enter_context(server))
+        except ConfigurationError as error:
+            log.error("management_port_unavailable", error=str(error))  # noqa: TRY400 - the sentence is enough
+        yield
 
 
 @dataclass
@@ -150,8 +169,5 @@ def stop_on_signals(stop: Event) -> None:
     signal.signal(signal.SIGINT, on_signal)
 
 
-def _log_trouble(event: JobEvent) -> None:
-    if event.code == EVENT_JOB_MAX_INSTANCES:
-        log.warning("sync_still_running", realm=event.job_id)
-    else:
-        log.error("sync_crashed", realm=event.job_id, error=type(event.exception).__name__)
+def _log_late_tick(event: JobEvent) -> None:
+    log.warning("sync_still_running", realm=event.job_id)

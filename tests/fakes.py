@@ -351,7 +351,7 @@ class MemoryLedger:
     def take_lease(self, realm: str, holder: str) -> Lease:
         before, renewed_at = self._leases.get(realm, (None, None))
         now = self.clock()
-        if before and renewed_at and now - self.lease_duration < renewed_at <= now:
+        if before and renewed_at and renewed_at <= now < renewed_at + before.duration:
             raise LeaseTakenError(f"{before.holder} is at work on realm {realm}")
         lease = Lease(realm, holder, before.epoch + 1 if before else 1, self.lease_duration)
         self._leases[realm] = lease, now

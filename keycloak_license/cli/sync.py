@@ -5,28 +5,21 @@ In: options; out: the sync report as text or JSON. Registered by `cli.main`.
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from threading import Event
 from typing import Annotated
 
-import structlog
 import typer
 
 from keycloak_license.bootstrap import open_database, open_realm
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
 from keycloak_license.cli.output import print_changes, print_json, print_report
-from keycloak_license.errors import ConfigurationError, HeldReleasesError, IncompleteSyncError
+from keycloak_license.errors import HeldReleasesError, IncompleteSyncError
 from keycloak_license.model.report import RealmReport
-from keycloak_license.monitoring.management import serve_management
 from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.services.documents import status_document, sync_document
 from keycloak_license.services.overview import read_status
 from keycloak_license.services.reconcile import preview_once, run_once
-from keycloak_license.settings.schema import WebSettings
-from keycloak_license.worker import Ticker, run_worker, stop_on_signals
-
-log = structlog.get_logger()
+from keycloak_license.worker import Ticker, management_port, run_worker, stop_on_signals
 
 
 def register(app: typer.Typer) -> None:
@@ -62,11 +55,11 @@ def require_done(report: RealmReport) -> None:
         raise IncompleteSyncError(
             f"The sync of realm {report.realm} did not see everything, so nobody lost a seat by what is "
             "missing: see the warnings, mend what they name and sync again"
-            + (f" ({len(report.held)} releases are held back besides)" if report.held else "")
+            + (f" (besides, releases are held back: {len(report.held)})" if report.held else "")
         )
     if report.held:
         raise HeldReleasesError(
-            f"The guard holds back {len(report.held)} releases in realm {report.realm}, because so many at "
+            f"The guard holds back releases in realm {report.realm} ({len(report.held)}), because so many at "
             "once may be a fault: look at who is named, then mend the realm, or release them with "
             "keycloak-license sync --force"
         )
@@ -92,25 +85,10 @@ def run(context: typer.Context) -> None:
         Ticker(open_realm(settings, name, ledger=ledger, should_stop=stop.is_set, patience=0), metrics)
         for name in settings.realms
     ]
-    with management_port(settings.web, metrics, tickers):
+    web = settings.web
+    with management_port(web.host, web.management_port, tickers):
         has_ended = run_worker(tickers, settings.sync.interval_seconds, stop)
     if not has_ended:
         # A request that Keycloak does not answer must not keep us: any single write may be cut off.
         sys.stderr.flush()
         os._exit(0)
-
-
-@contextmanager
-def management_port(web: WebSettings, metrics: Metrics, tickers: Sequence[Ticker]) -> Iterator[None]:
-    """Serve health and metrics; a port that is taken is no reason not to sync."""
-
-    def is_ready() -> bool:
-        return any(ticker.has_succeeded for ticker in tickers)
-
-    with ExitStack() as stack:
-        try:
-            server = serve_management(web.host, web.management_port, metrics.registry, is_ready)
-            log.info("management_port_open", port=stack.enter_context(server))
-        except ConfigurationError as error:
-            log.error("management_port_unavailable", error=str(error))  # noqa: TRY400 - the sentence is enough
-        yield

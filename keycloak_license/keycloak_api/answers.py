@@ -108,7 +108,7 @@ def explain_status(call: Call, response: requests.Response) -> KeycloakLicenseEr
                 f"Keycloak at {call.access.url} answered {call} with status {status}: "
                 "look into its log, or try again later"
             )
-            error.retry_after_seconds = _retry_after(response)
+            error.retry_after_seconds = retry_after(response)
             return error
         case status:
             return RejectedRequestError(
@@ -178,7 +178,9 @@ def explain_failure(access: Access, error: KeycloakError) -> KeycloakLicenseErro
     )
 
 
-def explain_login_failure(access: Access, error: KeycloakError) -> KeycloakLicenseError:
+def explain_login_failure(
+    access: Access, error: KeycloakError, retry_after_seconds: float | None = None
+) -> KeycloakLicenseError:
     """Return what it means that Keycloak gave us no token."""
     status = error.response_code
     if status is None:
@@ -194,10 +196,12 @@ def explain_login_failure(access: Access, error: KeycloakError) -> KeycloakLicen
             f"Keycloak at {access.url} refused the login of {access.who} in realm {access.auth_realm} "
             f"({_oauth_error(error)}): {_login_advice(access, error)}"
         )
-    return UnavailableError(
+    unavailable = UnavailableError(
         f"Keycloak at {access.url} answered the login with status {status}: look into its log, and check "
         "that keycloak.url leads to Keycloak"
     )
+    unavailable.retry_after_seconds = retry_after_seconds
+    return unavailable
 
 
 def realm_not_found(access: Access, realm: str) -> RealmNotFoundError:
@@ -259,7 +263,8 @@ def _oauth_error(error: KeycloakError) -> str:
     return f"status {error.response_code}"
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def retry_after(response: requests.Response) -> float | None:
+    """Return how many seconds a server asks us to wait, bounded; None when it does not."""
     try:
         seconds = float(response.headers.get("Retry-After", ""))
     except ValueError:

@@ -33,18 +33,14 @@ def find_silence(client: KeycloakClient, providers: Iterable[wire.ComponentRepre
     gaps: list[str] = []
     answering: list[str] = []
     for provider in providers:
-        if why := why_untestable(provider):
-            untested[provider.id] = f"user storage provider {provider.name} {why}"
-            continue
+        name = f"user storage provider {provider.name}"
         try:
-            why = why_silent(client, provider)
-        except MissingRightError:
-            untested[provider.id] = (
-                f"user storage provider {provider.name} cannot be tested without the right manage-realm"
-            )
+            why_silent = _why_silent(client, provider)
+        except _UntestableError as error:
+            untested[provider.id] = f"{name} {error}"
             continue
-        if why:
-            gaps.append(f"user storage provider {provider.name} {why}")
+        if why_silent:
+            gaps.append(f"{name} {why_silent}")
         else:
             answering.append(provider.name)
     if answering and not _is_searchable(client):
@@ -52,19 +48,20 @@ def find_silence(client: KeycloakClient, providers: Iterable[wire.ComponentRepre
     return Silence(untested, tuple(gaps))
 
 
-def why_untestable(provider: wire.ComponentRepresentation) -> str | None:
-    """Return why nobody can tell whether a provider answers, None when it can be asked."""
+class _UntestableError(Exception):
+    """Nobody can tell whether a provider answers."""
+
+
+def _why_silent(client: KeycloakClient, provider: wire.ComponentRepresentation) -> str | None:
+    """Return why a provider that should answer does not, None when it does."""
     if provider.config.get("enabled") == ("false",):
-        return "is disabled"
+        raise _UntestableError("is disabled")
     if provider.provider_id != "ldap":
-        return f"is of kind {provider.provider_id}, which cannot be tested"
-    return None
-
-
-def why_silent(client: KeycloakClient, provider: wire.ComponentRepresentation) -> str | None:
-    """Return why a provider that should answer does not, None when it does; raises `MissingRightError`."""
+        raise _UntestableError(f"is of kind {provider.provider_id}, which cannot be tested")
     try:
         client.check("testLDAPConnection", _login_test(provider))
+    except MissingRightError as error:
+        raise _UntestableError("cannot be tested without the right manage-realm") from error
     except RequestTimeoutError:
         return "keeps Keycloak waiting too long: set its connection time-out"
     except UnreachableError:

@@ -25,6 +25,7 @@ from keycloak_license.keycloak_api.answers import (
     explain_failure,
     explain_login_failure,
     not_keycloak,
+    retry_after,
 )
 
 CONNECT_SECONDS = 10
@@ -49,6 +50,15 @@ class _Login(ConnectionManager):
     def __init__(self, access: Access, adapter: CountingAdapter) -> None:
         super().__init__(base_url=_base(access), timeout=_timeout(access), verify=access.verify_tls)
         _harden(self._s, adapter)
+        self.retry_after_seconds: float | None = None
+        """What the last answer asked for; the library's errors do not tell."""
+
+    def raw_post(self, path: str, data: Any, **kwargs: Any) -> requests.Response:
+        """Post, and keep how long we were asked to wait."""
+        self.retry_after_seconds = None
+        response: requests.Response = super().raw_post(path, data, **kwargs)
+        self.retry_after_seconds = retry_after(response)
+        return response
 
 
 class Session(KeycloakOpenIDConnection):
@@ -77,7 +87,8 @@ class Session(KeycloakOpenIDConnection):
         self._keycloak_openid = KeycloakOpenID(
             _base(access), access.auth_realm, access.client_id, access.client_secret
         )
-        self._keycloak_openid.connection = _Login(access, self._adapter)
+        self._login = _Login(access, self._adapter)
+        self._keycloak_openid.connection = self._login
 
     @classmethod
     def open(cls, access: Access) -> "Session":
@@ -111,7 +122,7 @@ class Session(KeycloakOpenIDConnection):
             self._logged_in = time.monotonic()
             self.server_time = _issued_at((self.token or {})["access_token"])
         except KeycloakError as error:
-            raise explain_login_failure(self.access, error) from error
+            raise explain_login_failure(self.access, error, self._login.retry_after_seconds) from error
         except (KeyError, TypeError, ValueError) as error:
             raise not_keycloak(self.access, "its login answers without a token") from error
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from keycloak_license.errors import ConfigurationError, LedgerError
 from keycloak_license.ledger.failures import masked, translated
@@ -25,6 +26,8 @@ _DRIVERS = {
 }
 _FORMS = "write sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 _CONNECT_SECONDS = 10
+IDLE_SECONDS = 3
+"""How long a write may do nothing; below the time others wait for their turn."""
 _WRITE_LOCK = 0x6B636C69
 """Any number (this is "kcli"), as long as every version of this program takes the same."""
 _WRITES = "ledger_writes"
@@ -53,6 +56,7 @@ def create_ledger_engine(url: str | URL, *, busy_timeout: float = 5.0) -> Engine
     if is_sqlite:
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        _watch_file(engine)
     else:
         event.listen(engine, "begin", _postgresql_begin(busy_timeout))
     return engine
@@ -145,6 +149,34 @@ def _configure_sqlite(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.execute("PRAGMA synchronous = FULL")
 
 
+def _watch_file(engine: Engine) -> None:
+    """Let nobody write into a file that was taken away: it would be gone with the process."""
+    file = database_file(engine.url)
+    if file is None:
+        return
+
+    def remember(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = _identity(file)
+
+    def compare(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info["file"] != _identity(file):
+            raise LedgerError(
+                f"The ledger {masked(engine.url)} was taken away or replaced while it was in use: stop this"
+                " program, see that the right file is there, and start it again."
+            )
+
+    event.listen(engine, "connect", remember)
+    event.listen(engine, "checkout", compare)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _begin_sqlite(connection: Connection) -> None:
     # The driver by itself would begin late, at the first write: reads would not see one state, and a
     # write that had begun as a read would fail instead of waiting for its turn.
@@ -158,6 +190,8 @@ def _postgresql_begin(busy_timeout: float) -> Callable[[Connection], None]:
         # Both end with the transaction, so they also hold behind a connection pooler.
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
         if _is_write(connection):
+            # A process that is stopped in the middle keeps the lock, and everybody else would wait for it.
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000}")
             connection.execute(select(func.pg_advisory_xact_lock(_WRITE_LOCK)))
 
     return begin

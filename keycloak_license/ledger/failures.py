@@ -5,10 +5,12 @@ around every conversation with the database.
 """
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
+from alembic.util import CommandError
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 
@@ -20,11 +22,15 @@ _FULL = "cannot grow because its disk is full: make room and try again"
 _DAMAGED = "is damaged: restore it from a backup"
 _DISK = "cannot be read or written: its disk is full or reports an error: make room, or check disk and mount"
 _UNOPENABLE = "cannot be opened: its folder must exist and be writable, and the path must name a file"
+_ANOTHERS = "is a database of another program: correct the path in `database`, or move that file away"
 _FOREIGN = "is no SQLite database: correct the path in `database`, or move that file away"
 _UNREACHABLE = "cannot be reached: check that the server runs, and the host and port in `database`"
 _CREDENTIALS = "refuses these credentials: correct the user and password in `database`"
 _UNKNOWN_DATABASE = "does not exist on its server: create it, or correct the name in `database`"
 _NO_RIGHTS = "denies this user a right: let it create, read and write tables there"
+
+_NOT_AS_MADE = re.compile(r"no such (table|column)")
+"""Nobody but this program makes tables there, and it checks their revision before it asks."""
 
 # Primary result codes of SQLite, https://www.sqlite.org/rescode.html; the extended ones carry them
 # in the low byte.
@@ -75,6 +81,14 @@ def translated(url: URL) -> Iterator[None]:
     except StatementError as error:
         # A value that may not be kept: a fault of the caller, shown as it was raised.
         raise (error.orig or error) from None
+    except (ValueError, TypeError, CommandError) as error:
+        # A value that was read and that this program never writes.
+        raise LedgerError(f"The ledger {masked(url)} {_DAMAGED}.") from error
+
+
+def another_programs(url: URL) -> LedgerError:
+    """Return the error for a file that is a database, but no ledger."""
+    return LedgerError(f"The ledger {masked(url)} {_ANOTHERS}.")
 
 
 def masked(url: URL) -> str:
@@ -87,6 +101,10 @@ def masked(url: URL) -> str:
 
 def _sentence(error: DBAPIError) -> str:
     sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
+    is_sqlite = isinstance(error.orig, sqlite3.Error)
+    if is_sqlite and (sqlite_code is None or _NOT_AS_MADE.search(str(error.orig))):
+        # Without a code it is text that is not UTF-8.
+        return _DAMAGED
     if sqlite_code is not None and sqlite_code & 0xFF in _SQLITE:
         return _SQLITE[sqlite_code & 0xFF]
     state = getattr(error.orig, "sqlstate", None) or ""
@@ -97,7 +115,7 @@ def _sentence(error: DBAPIError) -> str:
     for pattern, sentence in _POSTGRESQL_WORDS:
         if pattern.search(text):
             return sentence
-    if isinstance(error, OperationalError) and sqlite_code is None and not state:
+    if isinstance(error, OperationalError) and not is_sqlite and not state:
         return _UNREACHABLE
     # Only the first line: the ones after it quote rows, and rows are people.
     return f"refuses what it was asked: {text.splitlines()[0] if text else type(error.orig).__name__}"

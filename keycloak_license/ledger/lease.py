@@ -19,23 +19,23 @@ LEASE_DURATION = timedelta(seconds=10)
 
 
 def take(connection: Connection, realm: str, holder: str, duration: timedelta) -> Lease:
-    """Return a new lease; `LeaseTakenError` when another was renewed less than `duration` ago."""
+    """Return a new lease; `LeaseTakenError` while another lasts, for as long as its holder has said."""
     now = _now(connection)
     found = connection.execute(select(leases).where(leases.c.realm == realm)).mappings().first()
     # A renewal from the future is one of a clock that was set back since: nobody may be locked out by it.
-    if found and found["renewed_at"] and now - duration < found["renewed_at"] <= now:
+    if found and found["renewed_at"] and found["renewed_at"] <= now < found["expires_at"]:
         raise LeaseTakenError(
             f"{found['holder']} is at work on realm {realm}: wait until it is done, and run the command again"
         )
     lease = Lease(realm, holder, epoch=found["epoch"] + 1 if found else 1, duration=duration)
-    values = {"realm": realm, "holder": holder, "epoch": lease.epoch, "renewed_at": now}
-    rows.put(connection, leases, [values])
+    values = {"realm": realm, "holder": holder, "epoch": lease.epoch}
+    rows.put(connection, leases, [values | _lasting(lease, now)])
     return lease
 
 
 def renew(connection: Connection, lease: Lease) -> None:
     """Hold a lease longer; `LeaseLostError` when somebody else took it meanwhile."""
-    renewed = connection.execute(_own(lease).values(renewed_at=_now(connection)))
+    renewed = connection.execute(_own(lease).values(**_lasting(lease, _now(connection))))
     if renewed.rowcount == 0:
         raise LeaseLostError(
             f"Another process took over realm {lease.realm} while this one was held up, and this one wrote "
@@ -45,13 +45,17 @@ def renew(connection: Connection, lease: Lease) -> None:
 
 def end(connection: Connection, lease: Lease) -> None:
     """Let the next one in at once; a renewal that is still under way comes too late."""
-    connection.execute(_own(lease).values(renewed_at=None, epoch=leases.c.epoch + 1))
+    connection.execute(_own(lease).values(renewed_at=None, expires_at=None, epoch=leases.c.epoch + 1))
 
 
 def _own(lease: Lease) -> Update:
     # The epoch begins anew where the row was lost, so it alone would not tell two processes apart.
     is_own = (leases.c.epoch == lease.epoch) & (leases.c.holder == lease.holder)
     return update(leases).where((leases.c.realm == lease.realm) & is_own)
+
+
+def _lasting(lease: Lease, now: datetime) -> dict[str, datetime]:
+    return {"renewed_at": now, "expires_at": now + lease.duration}
 
 
 def _now(connection: Connection) -> datetime:

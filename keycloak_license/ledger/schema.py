@@ -11,21 +11,26 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect
 
 from keycloak_license.errors import LedgerError
 from keycloak_license.ledger.connection import reading, writing
-from keycloak_license.ledger.failures import masked
+from keycloak_license.ledger.failures import another_programs, masked
 from keycloak_license.ledger.tables import VERSION_TABLE
 
 
 def migrate(engine: Engine) -> None:
     """Carry out the migrations that are missing, as one transaction; a current ledger is only read."""
+    is_sqlite = engine.dialect.name == "sqlite"
     with reading(engine) as connection:
-        if _is_current(connection):
-            return
-    if engine.dialect.name == "sqlite":
+        is_current = _is_current(connection)
+        if is_sqlite and read_revision(connection) is None and inspect(connection).get_table_names():
+            raise another_programs(engine.url)
+        has_log = not is_sqlite or connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    if not has_log:
         _use_write_ahead_log(engine)
+    if is_current:
+        return
     with writing(engine) as connection:
         if not _is_current(connection):
             config = _config()

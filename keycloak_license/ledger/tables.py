@@ -92,6 +92,7 @@ leases = sa.Table(
     sa.Column("holder", sa.Text, nullable=False),
     sa.Column("epoch", sa.BigInteger, nullable=False),
     sa.Column("renewed_at", Instant),
+    sa.Column("expires_at", Instant),
 )
 
 licenses = sa.Table(

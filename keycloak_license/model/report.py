@@ -89,3 +89,6 @@ class SyncPlan:
     """Those of the report's warnings that come from what was read; they hold until the next sync."""
     unconfirmed: tuple[str, ...] = ()
     """Ids of the users whose claims end, or are newly held, without their having been read by themselves."""
+    may_begin: bool = True
+    """Whether it may be carried out; not where a lost ledger would give away the seats of people whom this
+    read does not show."""

@@ -85,9 +85,14 @@ def find_endings(
 
 def _find(application: Application, gone: Iterable[Claim], evidence: Evidence) -> Iterable[Ending]:
     for claim in gone:
-        if _is_exempt(claim, evidence):
-            yield Ending(claim, "exempt", is_certain=_is_seen(claim, evidence))
-        elif not _is_unknown(claim, evidence) and not _still_consumes(claim, application, evidence):
+        is_exempt, is_seen = _is_exempt(claim, evidence), _is_seen(claim, evidence)
+        if is_exempt and is_seen:
+            yield Ending(claim, "exempt", is_certain=True)
+        elif _is_unknown(claim, evidence):
+            continue
+        elif is_exempt:
+            yield Ending(claim, "exempt")
+        elif not _still_consumes(claim, application, evidence):
             yield Ending(claim, _reason(claim, evidence))
 
 

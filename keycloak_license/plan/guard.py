@@ -37,6 +37,11 @@ class Ending:
     """Whether it ends whatever the user's account is like: the licence says so, or he is no person."""
 
 
+def distrust(guard: Guard) -> Guard:
+    """Return a guard that believes no release before it has persisted; for a realm that was made anew."""
+    return replace(guard, max_release_percent=0, max_release_seats=0)
+
+
 def hold_back(
     endings: Sequence[Ending], seated: int, earlier: Iterable[HeldRelease], guard: Guard, now: datetime
 ) -> tuple[HeldRelease, ...]:

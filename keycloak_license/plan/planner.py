@@ -31,6 +31,7 @@ from keycloak_license.plan.consumers import find_warnings, resolve_consumers
 from keycloak_license.plan.endings import Endings, Evidence, GuardTerms, find_endings
 from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
 from keycloak_license.plan.notices import NoticeDaysError, expiry_notice, notice_days
+from keycloak_license.plan.recovery import lacks_people
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,22 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
     read_warnings = tuple(_read_warnings(inputs))
     report = _make_report(inputs, allocations, held, inputs.warnings + read_warnings)
     changes.extend(_plan_attributes(inputs, report, allocations))
-    return SyncPlan(report, tuple(allocations), tuple(changes), read_warnings, tuple(unconfirmed))
+    return SyncPlan(
+        report=report,
+        allocations=tuple(allocations),
+        changes=tuple(changes),
+        read_warnings=read_warnings,
+        unconfirmed=tuple(unconfirmed),
+        may_begin=_may_begin(inputs, allocations),
+    )
+
+
+def _may_begin(inputs: SyncInputs, allocations: Sequence[Allocation]) -> bool:
+    """Whether a ledger that may have lost people sees all whom the realm tells of, or need not."""
+    snapshot = inputs.snapshot
+    if not inputs.is_ledger_new or snapshot.is_complete or (inputs.is_forced and not snapshot.gaps):
+        return True
+    return not lacks_people(snapshot.attributes, allocations)
 
 
 def _allocate(
@@ -210,7 +226,7 @@ def _make_report(
     warnings: tuple[str, ...],
 ) -> RealmReport:
     """Return the report that every exit shows."""
-    snapshot = inputs.snapshot
+    snapshot, gaps = inputs.snapshot, _gaps(inputs)
     return RealmReport(
         realm=snapshot.realm,
         installation_id=inputs.installation_id,
@@ -220,8 +236,8 @@ def _make_report(
             for application, allocation in zip(inputs.applications, allocations, strict=True)
         ),
         synced_at=inputs.now,
-        is_complete=not _gaps(inputs),
-        gaps=_gaps(inputs),
+        is_complete=not gaps,
+        gaps=gaps,
         held=tuple(held),
         warnings=warnings,
     )

@@ -4,14 +4,14 @@ In: the licences of the ledger, and those that only the realm shows; out: `Known
 `services.recovery`, which has verified them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from keycloak_license.model.attributes import STANDBY_FILES, queue_attribute
 from keycloak_license.model.license import License
 from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense, to_stored
-from keycloak_license.model.report import ApplicationUsage
+from keycloak_license.model.seat import Allocation
 from keycloak_license.plan.lifecycle import Installation
 from keycloak_license.plan.replacement import find_replaced, follows, is_foreign
 
@@ -25,21 +25,38 @@ class KnownLicenses:
     """What only the realm knew, for the ledger."""
     doubted: Mapping[str, str] = field(default_factory=dict)
     """Files that only the realm has and that do not count, each with the reason why."""
+    unverified: frozenset[str] = frozenset()
+    """Those of them that nobody who is trusted has signed, as far as that can be told now."""
 
 
-def lacks_holders(attributes: Mapping[str, str], usages: Sequence[ApplicationUsage]) -> bool:
+def lacks_people(attributes: Mapping[str, str], allocations: Sequence[Allocation]) -> bool:
     """Whether the realm tells of people that a ledger which has lost them does not find there.
 
-    Seats are given away only when it is known whose they are: with somebody waiting, by the queue that the
-    realm keeps, and else by there being as many consumers as holders.
+    Seats are given away only when it is known whose they are: of those who can be seen, all hold one whom
+    the realm does not name as waiting.
     """
-    for usage in usages:
-        used = attributes.get(f"license.{usage.id}.used", "")
-        if queue_attribute(usage.id) in attributes:
-            return True
-        if used.isdecimal() and int(used) > usage.used + usage.waiting:
-            return True
-    return False
+    return any(_lacks_people(attributes, allocation) for allocation in allocations)
+
+
+def _lacks_people(attributes: Mapping[str, str], allocation: Allocation) -> bool:
+    seen = {claim.user_id for claim in (*allocation.seated, *allocation.waiting)}
+    queue = set(attributes.get(queue_attribute(allocation.application), "").split(",")) - {""}
+    used = attributes.get(f"license.{allocation.application}.used", "")
+    return not queue <= seen or (used.isdecimal() and int(used) > len(seen - queue))
+
+
+def still_doubted(
+    known: KnownLicenses, in_force: Collection[str], published: str, *, is_any_counting: bool
+) -> dict[str, str]:
+    """Return the files that stand by although they do not count, with reasons.
+
+    What somebody wrote over the file of a licence that counts is no loss, for that is written again; it may
+    be the only copy where none counts, or the ledger has lost what it knew.
+    """
+    had_own = bool(known.licenses) and known.recovered is None
+    is_overwritten = is_any_counting and had_own and published in known.unverified
+    no_loss = {*in_force, *([published] if is_overwritten else [])}
+    return {file: why for file, why in known.doubted.items() if file not in no_loss}
 
 
 def recover_all(found: Sequence[License], now: datetime) -> KnownLicenses:
@@ -62,7 +79,8 @@ def recover_newer(
     for license_ in found:
         new = KnownLicense(to_stored(license_, now), license_)
         same = [each for each in known if each.stored.number == license_.number]
-        if not same or is_foreign(license_, installation):
+        is_vague = any(each.license is None and each.stored.issue == license_.issue for each in same)
+        if not same or is_vague or is_foreign(license_, installation):
             doubted[license_.file] = _explain(new.stored)
         elif follows(new, same, installation):
             in_force = [each for each in known if each.stored.replaced_at is None]

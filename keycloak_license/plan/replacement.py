@@ -58,8 +58,14 @@ def find_newer(
 
 
 def follows(new: KnownLicense, known: Iterable[KnownLicense], installation: Installation) -> bool:
-    """Whether a file came after every known file of its licence."""
-    return all(each.license and find_newer([new], each.license, installation) for each in known)
+    """Whether a file came after every known file of its licence; one not verified now goes by its issue."""
+
+    def is_older(each: KnownLicense) -> bool:
+        if each.license is None:
+            return each.stored.issue < new.stored.issue
+        return find_newer([new], each.license, installation) is not None
+
+    return all(map(is_older, known))
 
 
 def is_foreign(license_: License, installation: Installation) -> bool:

@@ -4,8 +4,10 @@ In: both ids, or the realm and the ledger that know them; out: sentences that na
 `reconcile`, `overview` and `cli.doctor`.
 """
 
-from keycloak_license.errors import LicenseRefusedError
+from keycloak_license.errors import LicenseRefusedError, RealmNotFoundError
 from keycloak_license.model.attributes import INSTALLATION_ID
+from keycloak_license.model.instants import show_instant
+from keycloak_license.model.record import SyncRecord
 from keycloak_license.services.ports import Ledger, Realm
 
 MAX_ID_LENGTH = 64
@@ -30,6 +32,26 @@ def explain_dispute(realm: str, own_id: str | None, published_id: str | None) ->
         f"(kcadm.sh update realms/{realm} -s 'attributes.\"{INSTALLATION_ID}\"=') and sync, which puts the "
         "ledger's id there, or let `database` name the ledger of that installation or an empty one, which "
         "takes over the realm's id"
+    )
+
+
+def explain_other_realm(last_sync: SyncRecord | None, realm_id: str) -> str | None:
+    """Return what it means that a realm has another id than at the last sync; None when it has not."""
+    if last_sync is None or last_sync.realm_id == realm_id:
+        return None
+    return (
+        f"Realm {last_sync.realm} was deleted and made anew since the last sync "
+        f"({show_instant(last_sync.synced_at)}): its id was {last_sync.realm_id} and is {realm_id}, so "
+        "nobody loses a seat before it is confirmed"
+    )
+
+
+def explain_gone(last_sync: SyncRecord, error: RealmNotFoundError) -> RealmNotFoundError:
+    """Return the error with more to it, for a realm that was there at the last sync."""
+    return RealmNotFoundError(
+        f"Realm {last_sync.realm} was there at the last sync ({show_instant(last_sync.synced_at)}) and is "
+        f"not any more, so it was deleted or renamed, or keycloak.url leads elsewhere ({error}): give its "
+        "new name under realms, or take it out; the ledger keeps what it knows"
     )
 
 

@@ -5,25 +5,24 @@ In: a `ManagedRealm` and what the clock here shows; out: an `Observation`, then 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from keycloak_license.errors import LicenseRefusedError
 from keycloak_license.model.application import Application
-from keycloak_license.model.attributes import INSTALLATION_ID
-from keycloak_license.model.instants import show_instant
+from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import RealmSnapshot, UserReading
 from keycloak_license.model.record import RealmRecord, StoredLicense
 from keycloak_license.model.report import SyncPlan
 from keycloak_license.plan.clock import ClockReading, read_clock
-from keycloak_license.plan.guard import DEFAULT_GUARD, Guard, carry_over
+from keycloak_license.plan.guard import DEFAULT_GUARD, Guard, carry_over, distrust
 from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import SyncInputs, plan_sync
-from keycloak_license.plan.recovery import KnownLicenses
-from keycloak_license.services.installation import adopt_id, explain_dispute
+from keycloak_license.plan.recovery import KnownLicenses, still_doubted
+from keycloak_license.services.installation import adopt_id, explain_dispute, explain_other_realm
 from keycloak_license.services.ports import Ledger, LicenseVerifier, Realm
 from keycloak_license.services.recovery import recover_licenses
 
@@ -47,10 +46,6 @@ class ManagedRealm:
     """What is known to be wrong with its configuration; part of every report."""
 
 
-DISTRUST = replace(DEFAULT_GUARD, max_release_percent=0, max_release_seats=0)
-"""For a realm that was made anew: no release is believed before it persisted or was confirmed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One read of everything a plan is made of."""
@@ -71,10 +66,9 @@ class Observation:
         return self.known.licenses
 
     @property
-    def is_other_realm(self) -> bool:
-        """Whether the realm of this name is not the one of the last sync."""
-        last = self.record.last_sync
-        return last is not None and last.realm_id != self.snapshot.realm_id
+    def other_realm(self) -> str | None:
+        """Why the realm of this name is not the one of the last sync."""
+        return explain_other_realm(self.record.last_sync, self.snapshot.realm_id)
 
     @property
     def now(self) -> datetime:
@@ -108,24 +102,27 @@ def make_plan(
     """Plan a sync as if these were the imported licences."""
     genuine, warnings = verify_licenses(managed.verifier, licenses)
     warnings = managed.warnings + warnings + _said(seen.dispute, seen.clock.doubt)
+    standing = judge(genuine, seen.installation, seen.now)
     in_force = [each.file for each in licenses if each.replaced_at is None]
-    doubted = {file: why for file, why in seen.known.doubted.items() if file not in in_force}
+    published = seen.snapshot.attributes.get(LICENSE_FILE, "")
+    is_any_counting = standing.license is not None
+    doubted = still_doubted(seen.known, in_force, published, is_any_counting=is_any_counting)
     inputs = SyncInputs(
         snapshot=seen.snapshot,
         applications=managed.applications,
         claims=seen.record.claims,
-        standing=judge(genuine, seen.installation, seen.now),
+        standing=standing,
         installation_id=seen.installation.installation_id,
         now=seen.now,
         believed=seen.clock.believed,
         warnings=warnings,
-        read_warnings=(*doubted.values(), *_said(seen.clock.comparison, _explain_other_realm(seen))),
+        read_warnings=(*doubted.values(), *_said(seen.clock.comparison, seen.other_realm)),
         notice_days=managed.notice_days,
         files=(*in_force, *doubted),
         is_ledger_new=seen.record.last_sync is None,
         is_disputed=seen.dispute is not None,
         readings=seen.readings,
-        guard=DISTRUST if seen.is_other_realm else managed.guard,
+        guard=distrust(managed.guard) if seen.other_realm else managed.guard,
         held=carry_over(seen.record, seen.now, has_gaps=bool(seen.snapshot.gaps)),
         is_forced=is_forced,
     )
@@ -148,17 +145,6 @@ def verify_licenses(
         else:
             genuine.append(ImportedLicense(license_, each.imported_at))
     return tuple(genuine), tuple(warnings)
-
-
-def _explain_other_realm(seen: Observation) -> str | None:
-    last = seen.record.last_sync
-    if last is None or not seen.is_other_realm:
-        return None
-    return (
-        f"Realm {seen.snapshot.realm} was deleted and made anew since the last sync "
-        f"({show_instant(last.synced_at)}): its id was {last.realm_id} and is {seen.snapshot.realm_id}, so "
-        "nobody loses a seat before it is confirmed"
-    )
 
 
 def _said(*sentences: str | None) -> tuple[str, ...]:

@@ -19,11 +19,10 @@ from keycloak_license.errors import (
 )
 from keycloak_license.model.attributes import INSTALLATION_ID
 from keycloak_license.model.changes import AttributeChange, AttributeRemoved, AttributeSet, SeatChange
-from keycloak_license.model.instants import show_instant
 from keycloak_license.model.record import LicenseChange, SyncRecord
 from keycloak_license.model.report import SyncPlan, SyncReport
-from keycloak_license.plan.recovery import lacks_holders
 from keycloak_license.services.confirmation import make_confirmed_plan
+from keycloak_license.services.installation import explain_gone
 from keycloak_license.services.lease import Fence, hold_lease
 from keycloak_license.services.observation import ManagedRealm, Observation, observe
 
@@ -43,14 +42,13 @@ def run_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -
             seen, plan = make_confirmed_plan(managed, seen, seen.licenses, is_forced=is_forced)
             apply(managed, seen, plan, fence)
         except FAILURES as error:
-            told: KeycloakLicenseError = error
+            told = _explain(managed, error)
             # Where the ledger fails as well, the first fault is the one to tell.
             with suppress(LedgerError):
-                told = _tell_where_it_went(managed, error)
                 managed.ledger.record_failure(fence.lease, now, str(told))
-            if told is not error:
-                raise told from error
-            raise
+            if told is error:
+                raise
+            raise told from error
     return SyncReport(realm=plan.report, changes=plan.changes, is_dry_run=False)
 
 
@@ -63,16 +61,13 @@ def preview_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = Fals
     return SyncReport(realm=report, changes=plan.changes, is_dry_run=True)
 
 
-def _tell_where_it_went(managed: ManagedRealm, error: KeycloakLicenseError) -> KeycloakLicenseError:
+def _explain(managed: ManagedRealm, error: KeycloakLicenseError) -> KeycloakLicenseError:
     """Return the error, with more to it when it is a realm that was there before."""
-    last_sync = managed.ledger.load(managed.name).last_sync
-    if last_sync is None or not isinstance(error, RealmNotFoundError):
-        return error
-    return RealmNotFoundError(
-        f"Realm {managed.name} was there at the last sync ({show_instant(last_sync.synced_at)}) and is "
-        f"not any more, so it was deleted or renamed, or keycloak.url leads elsewhere ({error}): give "
-        "its new name under realms, or take it out; the ledger keeps what it knows"
-    )
+    if isinstance(error, RealmNotFoundError):
+        with suppress(LedgerError):
+            if last_sync := managed.ledger.load(managed.name).last_sync:
+                return explain_gone(last_sync, error)
+    return error
 
 
 def apply(
@@ -87,8 +82,12 @@ def apply(
     A missing right is found out before either, so that it leaves nothing half done. What was seen has to
     have been seen behind the same fence.
     """
-    if seen.record.last_sync is None and seen.snapshot.gaps:
-        _refuse_to_begin(managed, seen, plan)
+    if not plan.may_begin:
+        raise IncompleteSyncError(
+            f"The ledger knows nothing of realm {managed.name} yet, people have seats there who cannot be "
+            f"seen, and so nothing was changed ({plan.report.gaps[0]}): mend that and sync again"
+            + ("" if seen.snapshot.gaps else ", or give their seats away with keycloak-license sync --force")
+        )
     seats = [change for change in plan.changes if isinstance(change, SeatChange)]
     attributes: list[AttributeChange] = [
         change for change in plan.changes if isinstance(change, AttributeSet | AttributeRemoved)
@@ -100,16 +99,6 @@ def apply(
             managed.ledger.add_licenses(fence.lease, change.added, change.replaced)
     managed.ledger.record_sync(fence.lease, _sync_record(managed, seen, plan), seats)
     managed.keycloak.write_attributes(attributes, fence.check)
-
-
-def _refuse_to_begin(managed: ManagedRealm, seen: Observation, plan: SyncPlan) -> None:
-    """Leave all as it is while a lost ledger cannot tell the holders that are missing from the lists."""
-    if lacks_holders(seen.snapshot.attributes, plan.report.applications):
-        raise IncompleteSyncError(
-            f"The ledger knows nothing of realm {managed.name} yet, people have seats there, and it could "
-            f"not be read completely, so nothing was changed ({seen.snapshot.gaps[0]}): mend that and sync "
-            "again"
-        )
 
 
 def _sync_record(managed: ManagedRealm, seen: Observation, plan: SyncPlan) -> SyncRecord:

@@ -40,16 +40,14 @@ def recover_licenses(
         try:
             found.append(read(file.encode()))
         except LicenseRefusedError as error:
-            # What somebody wrote over the ledger's own file is no loss.
-            if not stored or file != published:
-                doubted[file] = f"A licence file in the realm's attributes does not count: {error}"
+            doubted[file] = f"A licence file in the realm's attributes does not count: {error}"
     if not found:
-        return KnownLicenses(stored, doubted=doubted)
-    if stored:
+        known = KnownLicenses(stored)
+    elif stored:
         known = recover_newer(read_licenses(verifier, stored), found, installation, now)
     else:
         known = recover_all(found, now)
-    return replace(known, doubted={**doubted, **known.doubted})
+    return replace(known, doubted={**doubted, **known.doubted}, unverified=frozenset(doubted))
 
 
 def read_licenses(verifier: LicenseVerifier, stored: Iterable[StoredLicense]) -> list[KnownLicense]:

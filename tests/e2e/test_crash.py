@@ -126,8 +126,8 @@ class Scene:
             if not connection.dialect.has_table(connection, leases.name):
                 return
         with writing(engine) as connection:
-            for at in connection.scalars(select(leases.c.renewed_at)).all():
-                connection.execute(update(leases).values(renewed_at=at and at - timedelta(seconds=2)))
+            for at in connection.scalars(select(leases.c.expires_at)).all():
+                connection.execute(update(leases).values(expires_at=at and at - timedelta(seconds=2)))
         engine.dispose()
 
     def content(self) -> Content:

@@ -411,7 +411,7 @@ def test_a_proxys_404_is_no_word_of_keycloak(team: Team, phase: tuple[str, str])
     change.is_made_by_the_next_sync(team)
 
 
-@pytest.mark.parametrize("phase", [STRUCTURE, MEMBERS_OF_ROLE, WRITE], ids=lambda phase: phase[1])
+@pytest.mark.parametrize("phase", [TOKEN, STRUCTURE, MEMBERS_OF_ROLE, WRITE], ids=lambda phase: phase[1])
 def test_who_is_told_when_to_come_back_asks_nothing_until_then(
     waiting_team: Team, phase: tuple[str, str]
 ) -> None:

@@ -283,6 +283,11 @@ def overwrite(file: Path) -> None:
     file.write_bytes(noise)
 
 
+def put_another_database(file: Path) -> None:
+    file.unlink()
+    execute(file, "CREATE TABLE invoices (number TEXT)")
+
+
 def put_a_letter(file: Path) -> None:
     file.write_text("Dear colleague,\n" * 1000)
 
@@ -302,6 +307,7 @@ def execute(file: Path, statement: str) -> None:
         (cut_in_half, "is damaged: restore it from a backup"),
         (overwrite, "is damaged: restore it from a backup"),
         (put_a_letter, "is no SQLite database"),
+        (put_another_database, "is a database of another program"),
         (come_from_the_future, "was written by a newer version"),
     ],
 )

@@ -41,8 +41,8 @@ from tests.real.postgres import PostgresServer, postgres
 
 APPLICATIONS = {"WFM": {"roles": ["WFM_*"]}}
 CREW = ("ann", "bob", "cid", "dan")
-SOON, NEVER = 1, 600
-"""Leases that run out at once, or are not even renewed during a test."""
+SOON = 2
+"""Leases that run out at once when nobody renews them."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class Pair:
     def __post_init__(self) -> None:
         self.ledger = open_ledger(self.database)
 
-    def keep_leases(self, one: int, other: int) -> None:
-        """For how many seconds each believes that who has a lease is alive, and how rarely it renews it."""
-        for site, seconds in ((self.one, one), (self.other, other)):
+    def keep_leases(self, seconds: int) -> None:
+        """For how long a lease outlives its last renewal."""
+        for site in (self.one, self.other):
             site.settings["sync"] = {"interval_seconds": 1, "lease_seconds": seconds}
             site.configure()
 
@@ -284,7 +284,7 @@ def test_two_workers_take_turns_and_do_the_work_of_one(pair: Pair) -> None:
 def test_a_worker_that_is_killed_is_followed_by_the_other_as_soon_as_its_lease_has_run_out(
     pair: Pair,
 ) -> None:
-    pair.keep_leases(one=2, other=2)
+    pair.keep_leases(SOON)
     pair.one.call("import", pair.one.license("W", {"WFM": 2})).done()
     gate = Gate(lambda method, _: method == "PUT")
 
@@ -346,7 +346,7 @@ WHILE_IT_READS = (ANYTHING, "GET .*/users")
 def test_a_worker_that_slept_while_another_took_over_writes_nothing_more_when_it_wakes(
     pair: Pair, moment: tuple[str, str]
 ) -> None:
-    pair.keep_leases(one=NEVER, other=SOON)
+    pair.keep_leases(SOON)
     pair.one.call("import", pair.one.license("W", {"WFM": 2})).done()
     pair.map(ann="post")
     pair.one.call("sync").done()
@@ -389,7 +389,7 @@ def test_a_worker_that_slept_while_another_took_over_writes_nothing_more_when_it
 
 @slow
 def test_a_command_that_slept_while_another_took_over_says_so_in_one_sentence(pair: Pair) -> None:
-    pair.keep_leases(one=NEVER, other=SOON)
+    pair.keep_leases(SOON)
     pair.one.call("import", pair.one.license("W", {"WFM": 1})).done()
     gate = pair.hold_one(AfterThat(*BEFORE_THE_LEDGER))
     pair.map(ann="post")
@@ -413,7 +413,7 @@ def test_a_write_that_was_on_its_way_when_the_worker_fell_asleep_is_put_right_by
     pair: Pair,
 ) -> None:
     """Keycloak knows no leases, so what has left cannot be called back; the ledger is right all the time."""
-    pair.keep_leases(one=NEVER, other=SOON)
+    pair.keep_leases(SOON)
     pair.one.call("import", pair.one.license("W", {"WFM": 1})).done()
     gate = pair.hold_one(lambda method, _: method == "PUT")
     pair.map(ann="post")
@@ -518,7 +518,7 @@ def test_an_import_while_two_workers_run_is_carried_out_once(pair: Pair) -> None
 
 @slow
 def test_a_command_gives_up_after_a_while_and_says_who_is_at_work(pair: Pair) -> None:
-    pair.keep_leases(one=3, other=3)
+    pair.keep_leases(3)
     before = pair.known()
     with (
         closing(open_ledger(pair.database, lease_duration=timedelta(seconds=3))) as ledger,

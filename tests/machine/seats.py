@@ -191,10 +191,6 @@ class Seats:
         certain = {user for user in exempt if user in look.accounts and user in look.shown}
         away = {user for user, claim in self.before.items() if look.is_away(user, claim.provider_id)}
         proved = {user for user in before if (self.application, user) in look.present}
-        # FINDING 5: whoever had an exempt name when he was last seen loses his claim also while nothing is
-        # known of him.
-        if (exempt - certain) & (away | look.unknown):
-            return
         leaving = before - consumers - certain - away - proved - look.unknown
         held = self._held(leaving, persisted)
         told = {each.user_id for each in self._last.held if each.application == self.application}

@@ -18,7 +18,7 @@ from tests.fakes import MemoryLedger, TrustingVerifier
 from tests.machine.look import APPLICATIONS, Look
 from tests.machine.realm import LyingRealm, Side, copy_with
 from tests.machine.stage import Crash, Journal, Stage, WatchedLedger, WatchedRealm
-from tests.machine.verdict import PRAGUE, read
+from tests.machine.verdict import PRAGUE
 
 T = TypeVar("T")
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -152,10 +152,6 @@ def comparable(site: Site, *, with_id: bool) -> Mapping[str, object]:
     shown = dict(site.side.attributes)
     if not with_id:
         shown.pop("license.installation_id", None)
-    # FINDING 3: a file that does not verify may be lost; see `law`.
-    for name in ("license.file", "license.standby_files"):
-        lines = [line for line in shown.get(name, "").splitlines() if read(site.verifier, line)]
-        shown[name] = "\n".join(lines)
     return {
         "claims": {(c.application, c.user_id, c.username, c.email, c.is_seated) for c in record.claims},
         "held": {(h.application, h.user_id, h.reason) for h in last.held} if last else set(),

@@ -46,7 +46,6 @@ def test_after_an_import_nothing_is_left_to_do_where_the_realm_showed_an_older_f
     assert world.sync(NOON + 4 * MINUTE).changes == ()
 
 
-@open_finding
 def test_a_file_whose_key_is_missing_outlives_the_loss_of_the_ledger_for_more_than_one_sync() -> None:
     """Finding 3: it is kept by the first sync, and thrown away by the second."""
     world = World()
@@ -66,7 +65,6 @@ def test_a_file_whose_key_is_missing_outlives_the_loss_of_the_ledger_for_more_th
     assert license_.file in shown, "the only copy of a licence is gone"
 
 
-@open_finding
 def test_a_lost_ledger_gives_away_no_seat_of_somebody_whose_federation_is_disabled() -> None:
     """Finding 4: the realm tells of a holder who is none of those that can be seen."""
     world = World()
@@ -86,7 +84,6 @@ def test_a_lost_ledger_gives_away_no_seat_of_somebody_whose_federation_is_disabl
     assert (world.seated(), world.waiting()) == (["anna"], ["boris"])
 
 
-@open_finding
 def test_an_exempt_name_from_long_ago_ends_no_claim_of_somebody_of_whom_nothing_is_known() -> None:
     """Finding 5: he was renamed since, is missing from a list that lies, and cannot be read by himself."""
     realm = LyingRealm()
@@ -102,7 +99,6 @@ def test_an_exempt_name_from_long_ago_ends_no_claim_of_somebody_of_whom_nothing_
     assert world.seated() == ["eleveo.admin"]
 
 
-@open_finding
 def test_a_newer_file_that_the_realm_has_outlives_a_restored_ledger_whose_older_one_has_lost_its_key() -> (
     None
 ):

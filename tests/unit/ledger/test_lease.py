@@ -71,9 +71,11 @@ class Database:
     def set_clock(self, by: timedelta) -> None:
         """Move what is written instead: nobody can set the clock of a database server."""
         with writing(self.opened[0]._engine) as connection:
-            for realm, at in connection.execute(select(leases.c.realm, leases.c.renewed_at)).all():
+            instants = select(leases.c.realm, leases.c.renewed_at, leases.c.expires_at)
+            for realm, *both in connection.execute(instants).all():
+                renewed_at, expires_at = (at and at - by for at in both)
                 moved = update(leases).where(leases.c.realm == realm)
-                connection.execute(moved.values(renewed_at=at and at - by))
+                connection.execute(moved.values(renewed_at=renewed_at, expires_at=expires_at))
 
 
 Place = Memory | Database
@@ -156,6 +158,20 @@ def test_a_renewal_that_comes_after_the_end_is_refused_and_keeps_nobody_out(
     with pytest.raises(LeaseLostError):
         one.renew_lease(lease)
     other.take_lease("acme", "b")
+
+
+def test_it_lasts_as_long_as_its_holder_has_said_and_not_the_next_one(ledger_url: str) -> None:
+    patient, hasty = (
+        open_ledger(ledger_url, lease_duration=HOUR),
+        open_ledger(ledger_url, lease_duration=timedelta()),
+    )
+    with closing(patient), closing(hasty):
+        patient.take_lease("acme", "patient")
+        hasty.take_lease("other", "hasty")
+
+        with pytest.raises(LeaseTakenError, match="patient"):
+            hasty.take_lease("acme", "hasty")
+        patient.take_lease("other", "patient")
 
 
 def test_it_runs_out_when_it_is_not_renewed(place: Place, one: Ledger, other: Ledger) -> None:

@@ -9,6 +9,7 @@ from keycloak_license.errors import IncompleteSyncError, UnavailableError
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import SeatReleased
 from keycloak_license.model.realm import RealmSnapshot
+from keycloak_license.plan.guard import DEFAULT_GUARD
 from tests.fakes import SimulatedRealm
 from tests.unit.services.world import NOON, World, told
 
@@ -332,9 +333,43 @@ def test_a_lost_ledger_gives_no_seat_of_those_away_whom_an_outage_hides() -> Non
     assert (world.seated(), world.waiting()) == (["fed0", "fed1", "fed2"], ["newcomer"])
 
 
-def test_a_lost_ledger_begins_although_a_federation_cannot_be_tested() -> None:
+def test_a_lost_ledger_begins_although_a_federation_cannot_be_tested_when_every_holder_is_seen() -> None:
     world, _ = licensed(3, seats=2)
     world.forget()
     world.realm.disabled_providers.add("corp")
     assert not world.sync(NOON + HOUR).realm.is_complete
-    assert len(world.seated()) == 2
+    assert (len(world.seated()), world.waiting()) == (2, ["user02"])
+
+
+def test_a_lost_ledger_gives_seats_of_a_disabled_federation_away_only_when_told_to() -> None:
+    world = World()
+    world.realm.grant(world.realm.create_user("fed", provider="corp"), world.agent)
+    world.import_file(world.sign(scope={"WFM": 1}))
+    world.agents("newcomer")
+    world.sync()
+    world.forget()
+    world.realm.disabled_providers.add("corp")
+    with pytest.raises(IncompleteSyncError, match="corp is disabled.*or give their seats away"):
+        world.sync(NOON + HOUR)
+    world.sync(NOON + 2 * HOUR, force=True)
+    assert world.seated() == ["newcomer"]
+
+
+def test_a_lost_ledger_is_not_begun_by_force_while_anybody_may_be_missing() -> None:
+    world, _ = licensed(3, seats=2)
+    world.forget()
+    world.realm.unreadable.add(world.agent)
+    with pytest.raises(IncompleteSyncError, match="people have seats there") as refused:
+        world.sync(NOON + HOUR, force=True)
+    assert "--force" not in str(refused.value)
+
+
+def test_the_hours_of_the_guard_hold_for_a_realm_made_anew_as_well() -> None:
+    world, _ = licensed(3)
+    world.guard = replace(DEFAULT_GUARD, hold=2 * HOUR)
+    installation = world.realm.attributes["license.installation_id"]
+    world.realm = SimulatedRealm(attributes={"license.installation_id": installation})
+    world.realm.realm_id = "another"
+    world.agent = world.realm.create_role("WFM_AGENT")
+    assert len(world.sync(NOON + HOUR).realm.held) == 3
+    assert world.sync(NOON + 3 * HOUR).realm.held == ()

@@ -33,4 +33,5 @@ def upgrade() -> None:
         sa.Column("holder", sa.Text, nullable=False),
         sa.Column("epoch", sa.BigInteger, nullable=False),
         sa.Column("renewed_at", instant),
+        sa.Column("expires_at", instant),
     )
