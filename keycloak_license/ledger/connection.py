@@ -191,7 +191,9 @@ def _postgresql_begin(busy_timeout: float) -> Callable[[Connection], None]:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
         if _is_write(connection):
             # A process that is stopped in the middle keeps the lock, and everybody else would wait for it.
-            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000}")
+            connection.exec_driver_sql(
+                f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000}"
+            )
             connection.execute(select(func.pg_advisory_xact_lock(_WRITE_LOCK)))
 
     return begin

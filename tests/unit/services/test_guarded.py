@@ -349,7 +349,7 @@ def test_a_lost_ledger_gives_seats_of_a_disabled_federation_away_only_when_told_
     world.sync()
     world.forget()
     world.realm.disabled_providers.add("corp")
-    with pytest.raises(IncompleteSyncError, match="corp is disabled.*or give their seats away"):
+    with pytest.raises(IncompleteSyncError, match=r"corp is disabled.*or give their seats away"):
         world.sync(NOON + HOUR)
     world.sync(NOON + 2 * HOUR, force=True)
     assert world.seated() == ["newcomer"]
