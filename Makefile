@@ -17,7 +17,7 @@ demo: $(INSTALLED) ## Boot a real Keycloak with the 1000-user example and count 
 
 test: $(INSTALLED) ## Run all tests; ARGS="--slow" runs their long versions too
 	@.ci/system-packages
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: $(INSTALLED) ## Check format, lint, types and import rules
 	$(BIN)/ruff format --check
