@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.real.keycloak import AdminApi, MakeRealm, RealRealm, running_keycloak, temporary_realm
+from tests.real.keycloak import RUNNING, AdminApi, MakeRealm, RealRealm, running_keycloak, temporary_realm
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +29,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow = [item for item in items if "slow" in item.keywords]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in slow]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Boot one Keycloak for all the processes that are about to start, which inherit where it is."""
+    server = ExitStack()
+    api = server.enter_context(running_keycloak(config.rootpath / ".cache"))
+    environment = server.enter_context(pytest.MonkeyPatch.context())
+    environment.setenv(RUNNING, f"{api.url},{api.user},{api.password}")
+    config.add_cleanup(server.close)
 
 
 @pytest.fixture(scope="session")
