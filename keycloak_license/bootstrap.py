@@ -3,8 +3,8 @@
 Called by `cli` and `worker`; nothing else knows both a port and its adapter.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from keycloak_license.keycloak_api.answers import Access
@@ -13,11 +13,13 @@ from keycloak_license.keycloak_api.provision import Provisioner
 from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.license_file.verify import TrustedFolder, TrustedKeys
+from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.model.progress import Progress, no_progress
 from keycloak_license.plan.guard import Guard
+from keycloak_license.services.cleaning import Cleaner
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.ports import Ledger
-from keycloak_license.settings import Enforcement, GuardSettings, RealmSettings, Settings
+from keycloak_license.settings import GuardSettings, Settings
 
 PATIENCE_SECONDS = 20.0
 
@@ -56,13 +58,13 @@ def open_realm(
         name=realm_name,
         zone=realm_settings.time_zone,
         applications=settings.application_list(),
-        keycloak=KeycloakRealm(client, progress),
+        keycloak=KeycloakRealm(client, progress, settings.enforcement_terms(realm_name)),
         ledger=ledger or open_database(settings),
         verifier=TrustedFolder(settings.trusted_keys),
         guard=_guard(settings.guard),
         patience_seconds=settings.sync.lease_seconds + PATIENCE_SECONDS if patience is None else patience,
         notice_days=settings.mail.expiry_notice_days,
-        warnings=tuple(_unfinished(realm_name, realm_settings)),
+        enforcement=settings.enforcement_terms(realm_name),
     )
 
 
@@ -90,6 +92,13 @@ def open_provisioner(settings: Settings, realm: str, admin: Admin) -> Provisione
     )
 
 
+def open_cleaner(settings: Settings, realm: str, admin: Admin, mode: Enforcement) -> Cleaner:
+    """Return what takes enforcement out of a realm, but for that of a mode, as an administrator."""
+    terms = replace(settings.enforcement_terms(realm), mode=mode)
+    client = KeycloakClient(_admin_access(settings, admin), realm)
+    return Cleaner(KeycloakRealm(client, terms=terms), terms)
+
+
 def create_realm(settings: Settings, admin: Admin, representation: Mapping[str, object]) -> None:
     """Create a realm from a representation; for `demo`."""
     KeycloakClient(_admin_access(settings, admin), admin.realm).create("/realms", representation)
@@ -112,15 +121,6 @@ def _guard(settings: GuardSettings) -> Guard:
         max_release_seats=settings.max_release_seats,
         hold=timedelta(hours=settings.hold_hours),
     )
-
-
-def _unfinished(realm: str, settings: RealmSettings) -> Iterator[str]:
-    """Yield what is configured but not carried out by this version: nobody may rely on it unknowingly."""
-    if settings.enforcement is not Enforcement.OBSERVE:
-        yield (
-            f"realms.{realm}.enforcement is {settings.enforcement}, which this version does not carry out: "
-            "it publishes the licence state and blocks nobody"
-        )
 
 
 def _admin_access(settings: Settings, admin: Admin) -> Access:

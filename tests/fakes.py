@@ -4,7 +4,7 @@
 reads and writes it. `tests/contract` holds it, and `MemoryLedger`, to the real ones.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -21,11 +21,21 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.changes import (
     AttributeChange,
     AttributeSet,
-    SeatChange,
+    RecordedChange,
     SeatReleased,
     WaitingEnded,
 )
+from keycloak_license.model.enforcement import (
+    DISABLED_ROLE,
+    MANAGERS,
+    OBSERVE_ONLY,
+    OWN_CLIENT,
+    Enforcement,
+    EnforcementTerms,
+    is_gate_role,
+)
 from keycloak_license.model.license import License
+from keycloak_license.model.measures import Measure, UserDisabled, UserEnabled
 from keycloak_license.model.realm import (
     Group,
     RealmSnapshot,
@@ -45,6 +55,7 @@ from keycloak_license.model.record import (
 )
 from keycloak_license.model.seat import Claim
 from keycloak_license.services.ports import BeforeWrite
+from tests.fake_enforcement import SimulatedGate, carry_out
 
 RoleName = tuple[str | None, str]
 """The client of a role, None for realm roles, and its name."""
@@ -79,6 +90,11 @@ class SimulatedRealm:
     """Federations that are switched off: their users read as disabled."""
     rereads: list[str] = field(default_factory=list)
     """Ids of the users that were read by themselves, in order."""
+    terms: EnforcementTerms = OBSERVE_ONLY
+    """How we are told to enforce it."""
+    gate: SimulatedGate = field(default_factory=SimulatedGate)
+    has_own_client: bool = True
+    """Whether there is a client of ours for roles."""
     _is_gone: bool = False
     _roles: dict[str, Role] = field(default_factory=dict)
     _composites: Links = field(default_factory=dict)
@@ -103,7 +119,11 @@ class SimulatedRealm:
         self._refuse_when_cut_off()
         self.reads += 1
         composites = {parent: frozenset(children) for parent, children in self._composites.items()}
-        counted = [role.id for role in self._roles.values() if any(app.counts(role) for app in applications)]
+        asked = [*applications, *([MANAGERS] if self.terms.mode is Enforcement.DISABLE else [])]
+        own = {role.id: role.name for role in self._roles.values() if self.terms.is_own(role)}
+        counted = [role.id for role in self._roles.values() if any(app.counts(role) for app in asked)] + [
+            *own
+        ]
         role_ids = containing_roles(composites, counted)
         role_users = {role_id: self._listed(self._user_roles, role_id) for role_id in role_ids}
         role_groups = {role_id: _having(self._group_roles, role_id) for role_id in role_ids}
@@ -127,7 +147,15 @@ class SimulatedRealm:
             server_time=self.server_time,
             silent_providers=self._disabled(),
             gaps=tuple(self._gaps(role_ids | group_ids)),
+            client_ids=frozenset({*self.gate.protocols, *([OWN_CLIENT] if self.has_own_client else [])}),
+            disabled_here=frozenset().union(
+                *(role_users[id_] for id_, name in own.items() if name == DISABLED_ROLE)
+            ),
+            gate=self.gate.read() if self._concerns_gate(own.values()) else None,
         )
+
+    def _concerns_gate(self, own: Iterable[str]) -> bool:
+        return self.terms.mode is Enforcement.GATE or any(map(is_gate_role, own))
 
     def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
         self._refuse_when_cut_off()
@@ -166,7 +194,23 @@ class SimulatedRealm:
             else:
                 self.attributes.pop(change.name, None)
 
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
+        if measures:
+            self._refuse_when_cut_off()
+        carry_out(self, measures, before_write)
+        return ()
+
     # What an admin does.
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        return self._roles
+
+    def direct_roles(self, user: str) -> set[RoleName]:
+        return {(self._roles[role].client_id, self._roles[role].name) for role in self._user_roles[user]}
+
+    def is_enabled(self, user: str) -> bool:
+        return self._users[user].enabled
 
     def create_role(self, name: str, client_id: str | None = None) -> str:
         _refuse_double(role.name == name and role.client_id == client_id for role in self._roles.values())
@@ -183,6 +227,9 @@ class SimulatedRealm:
 
     def add_to_composite(self, parent: str, child: str) -> None:
         self._composites.setdefault(parent, set()).add(self._roles[child].id)
+
+    def remove_from_composite(self, parent: str, child: str) -> None:
+        self._composites.get(parent, set()).discard(child)
 
     def create_group(self, name: str, parent: str | None = None) -> str:
         path = f"{self._groups[parent].path if parent else ''}/{name}"
@@ -235,7 +282,7 @@ class SimulatedRealm:
         self._group_roles.setdefault(self._groups[group].id, set()).add(self._roles[role].id)
 
     def revoke_group(self, group: str, role: str) -> None:
-        self._group_roles[group].discard(role)
+        self._group_roles.get(group, set()).discard(role)
 
     def join(self, user: str, group: str) -> None:
         self._user_groups[self._users[user].id].add(self._groups[group].id)
@@ -366,12 +413,16 @@ class MemoryLedger:
         if self._leases[lease.realm][0] == lease:
             self._leases[lease.realm] = replace(lease, epoch=lease.epoch + 1), None
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[RecordedChange]) -> None:
         self.renew_lease(lease)
         at = _in_utc(sync.synced_at)
         claims = dict(self._claims.get(sync.realm, {}))
         events: list[SeatEvent] = []
         for change in changes:
+            if isinstance(change, UserDisabled | UserEnabled):
+                who = change.application, change.user_id, change.username
+                events.append(SeatEvent(*who, change.kind, at, change.reason))
+                continue
             claim = change.claim
             key = claim.application, claim.user_id
             events.append(SeatEvent(*key, claim.username, change.kind, at, change.reason))

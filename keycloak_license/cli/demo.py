@@ -22,6 +22,7 @@ from keycloak_license.cli.output import print_lines, print_report
 from keycloak_license.demo.example import example_realm
 from keycloak_license.demo.server import LocalKeycloak, default_cache
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload
+from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.services.licenses import import_license
 from keycloak_license.services.observation import ManagedRealm
@@ -90,7 +91,7 @@ def _set_up(place: _Place, representation: dict[str, object]) -> ManagedRealm:
     settings = load_settings(place.config, {})
     create_realm(settings, place.admin, representation)
     secret = settings.keycloak.client_secret.get_secret_value()
-    open_provisioner(settings, REALM, place.admin).provision("observe", client_secret=secret)
+    open_provisioner(settings, REALM, place.admin).provision(Enforcement.OBSERVE, client_secret=secret)
     return open_realm(settings, REALM)
 
 

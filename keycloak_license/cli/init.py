@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from keycloak_license.bootstrap import Admin, open_database, open_provisioner
+from keycloak_license.bootstrap import Admin, open_cleaner, open_database, open_provisioner
 from keycloak_license.cli.invocation import (
     Invocation,
     JsonOption,
@@ -18,6 +18,7 @@ from keycloak_license.cli.invocation import (
 )
 from keycloak_license.cli.output import print_json, print_lines
 from keycloak_license.errors import ConfigurationError
+from keycloak_license.model.enforcement import Enforcement
 
 PASSWORD_VARIABLE = "KEYCLOAK_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 
@@ -45,14 +46,17 @@ def init(  # noqa: PLR0913 - Typer takes one parameter for each option
     name, realm_settings = settings.realm(realm)
     admin = Admin(admin_user, _read_password(invocation, admin_password_file), admin_realm)
     provisioner = open_provisioner(settings, name, admin)
+    mode = Enforcement.OBSERVE if remove else realm_settings.enforcement
+    cleaned = open_cleaner(settings, name, admin, mode).clean()
     if remove:
         done = provisioner.remove()
     else:
         done = provisioner.provision(
-            realm_settings.enforcement.value,
+            mode,
             installation_id=open_database(settings).load(name).installation_id,
             client_secret=settings.keycloak.client_secret.get_secret_value() or None,
         )
+    done.removed = [*cleaned, *done.removed]
     if as_json:
         print_json(
             {

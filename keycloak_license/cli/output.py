@@ -13,6 +13,7 @@ from rich.text import Text
 
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
 from keycloak_license.model.instants import show_instant
+from keycloak_license.model.measures import AccountChange, describe_measure
 from keycloak_license.model.report import ApplicationUsage, RealmReport
 from keycloak_license.model.seat import HeldRelease
 from keycloak_license.plan.consumers import Path
@@ -125,6 +126,12 @@ def describe_change(change: Change) -> str:
             return f"{change.kind} {change.name} = {shown}"
         case AttributeRemoved():
             return f"{change.kind} {change.name}"
+        case AccountChange():
+            return " ".join(
+                filter(None, (change.kind, change.application, change.username, f"({change.reason})"))
+            )
+        case _:
+            return f"{change.kind} {describe_measure(change)}"
 
 
 def print_warnings(warnings: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Protocol, Self, TypeVar
 
 import requests
@@ -159,9 +160,21 @@ class KeycloakClient:
         """Make something new; also raises `AlreadyThereError`, unless it was ours, its answer lost."""
         self._write("post", path, body, done_before=AlreadyThereError)
 
-    def delete(self, path: str, body: Any = None) -> None:
+    def make(self, path: str, body: Any) -> str:
+        """Make something new and return its id, the end of where Keycloak says it is."""
+        call = Call(self.access, self.realm, "post", path)
+
+        def act() -> str:
+            location = self._send(call, {}, body).headers.get("Location", "")
+            if not location:
+                raise not_keycloak(call.access, f"{call} answered without a location")
+            return location.rpartition("/")[2]
+
+        return self._with_retries(act)
+
+    def delete(self, path: str, body: Any = None, **params: Param) -> None:
         """Take something away; also raises `NotThereError`, unless it was gone by us, the answer lost."""
-        self._write("delete", path, body, done_before=NotThereError)
+        self._write("delete", path, body, done_before=NotThereError, params=params)
 
     def _write(
         self,
@@ -171,6 +184,7 @@ class KeycloakClient:
         *,
         done_before: type[UnexpectedAnswerError] | None = None,
         attempt: Attempt = nullcontext,
+        params: Mapping[str, Param] = MappingProxyType({}),
     ) -> None:
         call = Call(self.access, self.realm, method, path)
         tries = 0
@@ -180,7 +194,7 @@ class KeycloakClient:
             tries += 1
             repeated = done_before if done_before and tries > 1 else None
             with suppress(*([repeated] if repeated else [])), attempt():
-                _expect_no_page(call, self._send(call, {}, body))
+                _expect_no_page(call, self._send(call, params, body))
 
         self._with_retries(act)
 

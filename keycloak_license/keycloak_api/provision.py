@@ -14,11 +14,10 @@ from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.writer import write_attributes
 from keycloak_license.model.attributes import INSTALLATION_ID, is_owned
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet
+from keycloak_license.model.enforcement import DISABLED_ROLE, MANAGE_LICENSES, MARK, Enforcement
 
-MARK = "keycloak-license.owned"
 COMPLETE = "true"
 """The value of our mark on a client whose secret was handed out; before, it is something else."""
-MANAGE_LICENSES = "manage-licenses"
 
 _CLIENT = {
     "name": "License sidecar",
@@ -37,9 +36,9 @@ _ROLE = {
 
 OBSERVE_RIGHTS = frozenset({"view-realm", "view-users", "view-clients", "view-events", "manage-realm"})
 RIGHTS = {
-    "observe": OBSERVE_RIGHTS,
-    "gate": OBSERVE_RIGHTS | {"manage-users", "manage-clients"},
-    "disable": OBSERVE_RIGHTS | {"manage-users"},
+    Enforcement.OBSERVE: OBSERVE_RIGHTS,
+    Enforcement.GATE: OBSERVE_RIGHTS | {"manage-users", "manage-clients"},
+    Enforcement.DISABLE: OBSERVE_RIGHTS | {"manage-users"},
 }
 """Roles of the service account, by enforcement."""
 
@@ -63,7 +62,11 @@ class Provisioner:
         self._client_id = client_id
 
     def provision(
-        self, enforcement: str, *, installation_id: str | None = None, client_secret: str | None = None
+        self,
+        enforcement: Enforcement,
+        *,
+        installation_id: str | None = None,
+        client_secret: str | None = None,
     ) -> Provisioned:
         """Make what is missing and give the service account just the rights of the enforcement.
 
@@ -77,6 +80,8 @@ class Provisioner:
             self._auth_realm.put(f"clients/{client.id}", {"enabled": True, "serviceAccountsEnabled": True})
             done.created.append("service account")
         self._grant_rights(client, RIGHTS[enforcement], done)
+        if enforcement is not Enforcement.OBSERVE:
+            self._provide_roles(enforcement, done)
         if self._find_role() is None:
             self._realm.create("roles", _ROLE)
             done.created.append(f"role {MANAGE_LICENSES}")
@@ -102,7 +107,29 @@ class Provisioner:
         client = self._list_client()
         if client is not None and MARK in client.attributes:
             self._remove_client(client, done)
+        for each in self._realm.get("clients", wire.OWNED_CLIENTS, clientId=self._client_id):
+            if MARK in each.attributes and self._realm.realm != self._auth_realm.realm:
+                self._realm.delete(f"clients/{each.id}")
+                done.removed.append(f"client {self._client_id} for roles")
         return done
+
+    def _provide_roles(self, enforcement: Enforcement, done: Provisioned) -> None:
+        """Make what the sidecar may not: roles, and a client for them where it logs in elsewhere."""
+        found = self._realm.get("clients", wire.OWNED_CLIENTS, clientId=self._client_id)
+        if found and MARK not in found[0].attributes:
+            raise self._foreign_client(self._realm.realm)
+        client_uuid = found[0].id if found else self._realm.make("clients", self._role_client())
+        done.created += [] if found else [f"client {self._client_id} for roles"]
+        if enforcement is Enforcement.DISABLE:
+            roles = self._realm.get(f"clients/{client_uuid}/roles", wire.ROLES)
+            if DISABLED_ROLE not in {role.name for role in roles}:
+                attributes = {MARK: ["true"]}
+                body = {"name": DISABLED_ROLE, "description": "Disabled by us", "attributes": attributes}
+                self._realm.create(f"clients/{client_uuid}/roles", body)
+                done.created.append(f"role {self._client_id}/{DISABLED_ROLE}")
+
+    def _role_client(self) -> dict[str, object]:
+        return _CLIENT | {"clientId": self._client_id, "serviceAccountsEnabled": False}
 
     def _refuse_third_realm(self) -> None:
         if self._auth_realm.realm not in {self._realm.realm, "master"}:
@@ -118,11 +145,14 @@ class Provisioner:
     def _find_client(self) -> wire.OwnedClientRepresentation | None:
         found = self._list_client()
         if found is not None and MARK not in found.attributes:
-            raise ConfigurationError(
-                f"Realm {self._auth_realm.realm} has a client {self._client_id} that keycloak-license "
-                "did not make: choose another keycloak.client_id, or remove that client"
-            )
+            raise self._foreign_client(self._auth_realm.realm)
         return found
+
+    def _foreign_client(self, realm: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"Realm {realm} has a client {self._client_id} that keycloak-license did not make: choose "
+            "another keycloak.client_id, or remove that client"
+        )
 
     def _create_client(self, secret: str | None, done: Provisioned) -> wire.OwnedClientRepresentation:
         body = _CLIENT | {"clientId": self._client_id} | ({"secret": secret} if secret else {})

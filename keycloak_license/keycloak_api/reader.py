@@ -1,10 +1,10 @@
-"""Reads who holds the applications' roles, role by role and never user by user.
+"""Reads who holds the applications' roles and ours, role by role and never user by user.
 
-In: a client and the applications; out: a `RealmSnapshot` that says what it could not see. Called by
-`realm`. The number of requests depends on roles, groups and pages, not on users.
+In: a client, the applications and how the realm is enforced; out: a `RealmSnapshot` that says what it could
+not see. Called by `realm`. The number of requests depends on roles, groups and pages, not on users.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -13,20 +13,31 @@ from keycloak_license.errors import AlreadyThereError, NotThereError, Unavailabl
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.federation import find_silence
+from keycloak_license.keycloak_api.gate import read_gate
 from keycloak_license.keycloak_api.provider_grants import find_provider_grants
 from keycloak_license.keycloak_api.rights import prove_view_users
 from keycloak_license.keycloak_api.structure import Structure, read_structure
 from keycloak_license.model.application import Application
+from keycloak_license.model.enforcement import (
+    DISABLED_ROLE,
+    MANAGERS,
+    Enforcement,
+    EnforcementTerms,
+    is_gate_role,
+)
 from keycloak_license.model.progress import Progress
-from keycloak_license.model.realm import Group, RealmSnapshot, User, containing_roles
+from keycloak_license.model.realm import Group, RealmSnapshot, Role, User, containing_roles
 
 A = TypeVar("A")
 
 
 def read_realm(
-    client: KeycloakClient, applications: Sequence[Application], progress: Progress
+    client: KeycloakClient,
+    applications: Sequence[Application],
+    terms: EnforcementTerms,
+    progress: Progress,
 ) -> RealmSnapshot:
-    """Read a realm.
+    """Read a realm, with what enforcement has made there or needs to know.
 
     Raises when it cannot be read at all, a right is missing, or Keycloak stops answering. A list that it
     answers badly becomes a gap: the snapshot may then show fewer users than there are.
@@ -35,8 +46,10 @@ def read_realm(
     server_time = client.present_server_time
     realm, graph = structure.realm, structure.graph
     counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
+    own = {role.id: role for role in graph.roles.values() if terms.is_own(role)}
     holders = _HolderReader(client, structure, progress)
-    holders.read_roles(sorted(containing_roles(graph.composites, counted) & graph.roles.keys()))
+    asked = [*counted, *own, *_manager_roles(terms, graph.roles)]
+    holders.read_roles(sorted(containing_roles(graph.composites, asked) & graph.roles.keys()))
     if counted and not holders.users:
         holders.doubt_that_nobody_is_there()
     default_groups = structure.read_default_groups(client)
@@ -60,7 +73,24 @@ def read_realm(
         server_time=server_time,
         silent_providers=silence.providers,
         gaps=(*holders.gaps, *silence.gaps),
+        client_ids=frozenset(each.client_id for each in structure.clients),
+        disabled_here=frozenset().union(
+            *(holders.role_users[id_] for id_, role in own.items() if role.name == DISABLED_ROLE)
+        ),
+        gate=read_gate(client, structure.clients) if _concerns_gate(terms, own.values()) else None,
     )
+
+
+def _manager_roles(terms: EnforcementTerms, roles: Mapping[str, Role]) -> list[str]:
+    """Return the role of those who may not be locked out, where somebody could be."""
+    if terms.mode is not Enforcement.DISABLE:
+        return []
+    return [role.id for role in roles.values() if MANAGERS.counts(role)]
+
+
+def _concerns_gate(terms: EnforcementTerms, own: Iterable[Role]) -> bool:
+    """Whether there is a gate, or is to be one."""
+    return terms.mode is Enforcement.GATE or any(is_gate_role(role.name) for role in own)
 
 
 @dataclass

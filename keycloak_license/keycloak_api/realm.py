@@ -9,11 +9,14 @@ from urllib.parse import quote
 from keycloak_license.errors import NotThereError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.enforcement import Enforcer
 from keycloak_license.keycloak_api.reader import read_realm
 from keycloak_license.keycloak_api.rereading import reread_users
 from keycloak_license.keycloak_api.writer import BeforeWrite, ensure_writable, write_attributes
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
+from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
+from keycloak_license.model.measures import Measure
 from keycloak_license.model.progress import Progress, no_progress
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 
@@ -24,13 +27,19 @@ NO_NAMES = frozenset({"", "count", "profile"})
 class KeycloakRealm:
     """Reads and writes the client's realm."""
 
-    def __init__(self, client: KeycloakClient, progress: Progress = no_progress) -> None:
+    def __init__(
+        self,
+        client: KeycloakClient,
+        progress: Progress = no_progress,
+        terms: EnforcementTerms = OBSERVE_ONLY,
+    ) -> None:
         self.client = client
         self._progress = progress
+        self._terms = terms
 
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:
         """See `reader.read_realm`."""
-        return read_realm(self.client, applications, self._progress)
+        return read_realm(self.client, applications, self._terms, self._progress)
 
     def read_attributes(self) -> Mapping[str, str]:
         """Return the realm's attributes only."""
@@ -60,3 +69,7 @@ class KeycloakRealm:
     def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
         """See `writer.write_attributes`."""
         write_attributes(self.client, changes, before_write)
+
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
+        """See `enforcement.Enforcer.carry_out`."""
+        return Enforcer(self.client, self._terms.client_id, self._progress, before_write).carry_out(measures)

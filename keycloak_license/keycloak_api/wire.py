@@ -81,6 +81,11 @@ class ClientRepresentation(Representation):
     id: str
     client_id: str
     service_accounts_enabled: bool = False
+    protocol: str | None = None
+    authentication_flow_binding_overrides: dict[str, str] = Field(default_factory=dict)
+    """Flow id by kind of door; an empty one is none."""
+    default_client_scopes: tuple[str, ...] = ()
+    """Names."""
 
 
 class OwnedClientRepresentation(Representation):
@@ -115,6 +120,69 @@ class ComponentRepresentation(Representation):
     name: str = "without a name"
     provider_id: str = "unknown"
     config: dict[str, tuple[str | None, ...]] = Field(default_factory=dict)
+
+
+class ExecutionRepresentation(Representation):
+    """One step of a flow in an export."""
+
+    requirement: str
+    priority: int = 0
+    authenticator: str | None = None
+    authenticator_config: str | None = None
+    """Alias."""
+    flow_alias: str | None = None
+
+
+class FlowRepresentation(Representation):
+    """A flow in an export, or alone."""
+
+    id: str
+    alias: str
+    description: str | None = None
+    provider_id: str = "basic-flow"
+    top_level: bool = True
+    built_in: bool = False
+    authentication_executions: tuple[ExecutionRepresentation, ...] = ()
+
+
+class ConfigRepresentation(Representation):
+    """What an authenticator is told."""
+
+    alias: str
+    config: dict[str, str | None] = Field(default_factory=dict)
+
+
+class ProviderRepresentation(Representation):
+    """An identity provider."""
+
+    alias: str
+    post_broker_login_flow_alias: str | None = None
+
+
+class ScopeRepresentation(Representation):
+    """A client scope with what tells whether it is ours."""
+
+    id: str
+    name: str
+    attributes: dict[str, str | None] = Field(default_factory=dict)
+
+
+class FlowsExport(Representation):
+    """The part of a partial export that is there even when nothing is asked for."""
+
+    authentication_flows: tuple[FlowRepresentation, ...]
+    authenticator_config: tuple[ConfigRepresentation, ...] = ()
+    identity_providers: tuple[ProviderRepresentation, ...] = ()
+    client_scopes: tuple[ScopeRepresentation, ...] = ()
+    browser_flow: str | None = None
+    direct_grant_flow: str | None = None
+
+
+class SessionRepresentation(Representation):
+    """A session of a user, with the client ids it has reached, by Keycloak's ids."""
+
+    id: str
+    clients: dict[str, str] = Field(default_factory=dict)
 
 
 class SystemInfo(Representation):
@@ -217,3 +285,8 @@ SERVER_INFO = TypeAdapter(ServerInfo)
 MAPPINGS = TypeAdapter(MappingsRepresentation)
 ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)
+FLOWS = TypeAdapter(FlowsExport)
+SESSIONS = TypeAdapter(list[SessionRepresentation], config=_QUIET)
+SCOPES = TypeAdapter(list[ScopeRepresentation], config=_QUIET)
+OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=_QUIET)
+"""For what has to be sent back whole."""

@@ -19,13 +19,14 @@ from keycloak_license.ledger.lease import LEASE_DURATION, end, renew, take
 from keycloak_license.ledger.schema import migrate, read_revision
 from keycloak_license.ledger.tables import claims, licenses, seat_events, sync_failures
 from keycloak_license.model.changes import (
+    RecordedChange,
     SeatAssigned,
-    SeatChange,
     SeatDisplaced,
     SeatReleased,
     WaitingEnded,
     WaitingStarted,
 )
+from keycloak_license.model.measures import UserDisabled, UserEnabled
 from keycloak_license.model.record import (
     Lease,
     RealmRecord,
@@ -116,8 +117,8 @@ class SqlLedger:
         with writing(self._engine) as connection:
             end(connection, lease)
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
-        """Carry out claim changes, write their seat events and the sync itself, as one transaction."""
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[RecordedChange]) -> None:
+        """Carry out claim changes, write all as seat events and the sync itself, as one transaction."""
         outcome = _outcome(changes)
         kept = [rows.row(sync.realm, claim) for claim in outcome.values() if claim is not None]
         ended = [
@@ -201,7 +202,7 @@ def _key(claim: Claim) -> Key:
     return claim.application, claim.user_id
 
 
-def _outcome(changes: Sequence[SeatChange]) -> dict[Key, Claim | None]:
+def _outcome(changes: Sequence[RecordedChange]) -> dict[Key, Claim | None]:
     """Return how each claim that is touched looks in the end; None when it is gone."""
     outcome: dict[Key, Claim | None] = {}
     for change in changes:
@@ -210,11 +211,13 @@ def _outcome(changes: Sequence[SeatChange]) -> dict[Key, Claim | None]:
                 outcome[_key(change.claim)] = change.claim
             case SeatReleased() | WaitingEnded():
                 outcome[_key(change.claim)] = None
+            case UserDisabled() | UserEnabled():
+                continue
             case _:
                 assert_never(change)
     return outcome
 
 
-def _event(change: SeatChange, at: datetime) -> SeatEvent:
-    claim = change.claim
-    return SeatEvent(claim.application, claim.user_id, claim.username, change.kind, at, change.reason)
+def _event(change: RecordedChange, at: datetime) -> SeatEvent:
+    user = change if isinstance(change, UserDisabled | UserEnabled) else change.claim
+    return SeatEvent(user.application, user.user_id, user.username, change.kind, at, change.reason)

@@ -1,12 +1,13 @@
 """What a sync is about to do, one frozen object a change.
 
-Made by `plan.planner`; `ledger` carries out the claim changes, `keycloak_api` the attribute changes,
-every exit prints `kind`.
+Made by `plan.planner`; `ledger` carries out the claim changes, `keycloak_api` the attribute changes and the
+measures of enforcement, every exit prints `kind`.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+from keycloak_license.model.measures import Measure, UserDisabled, UserEnabled
 from keycloak_license.model.seat import Claim
 
 
@@ -73,4 +74,6 @@ class AttributeRemoved:
 
 SeatChange = SeatAssigned | SeatReleased | SeatDisplaced | WaitingStarted | WaitingEnded
 AttributeChange = AttributeSet | AttributeRemoved
-Change = SeatChange | AttributeChange
+RecordedChange = SeatChange | UserDisabled | UserEnabled
+"""What the ledger keeps as history."""
+Change = SeatChange | AttributeChange | Measure

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from keycloak_license.model.gate import GateReading
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -86,6 +88,11 @@ class RealmSnapshot:
     is known of its own users."""
     gaps: tuple[str, ...] = ()
     """One sentence for each thing that could not be read: anybody may be missing."""
+    client_ids: frozenset[str] = frozenset()
+    disabled_here: frozenset[str] = frozenset()
+    """Ids of the users who carry our mark of having been disabled by us."""
+    gate: GateReading | None = None
+    """None where the realm was not asked for it."""
 
     @property
     def is_complete(self) -> bool:

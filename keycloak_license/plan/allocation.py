@@ -4,7 +4,7 @@ In: the consumers, the claims of the last sync and the terms; out: an `Allocatio
 `plan.planner` for each application on its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -80,18 +80,29 @@ def freeze(application: str, claims: Iterable[Claim], limit: int | None) -> Allo
     )
 
 
-def recover_queue(
-    application: str, consumers: Mapping[str, User], attributes: Mapping[str, str], now: datetime
+def recover_claims(
+    application: str,
+    consumers: Mapping[str, User],
+    attributes: Mapping[str, str],
+    seated: Collection[str],
+    now: datetime,
 ) -> list[Claim]:
-    """Return the claims of those whom the realm names as waiting, for a ledger that has lost them.
+    """Return the claims that the realm tells of, for a ledger that has lost them.
 
-    Instants in a row keep their order, behind everybody else who consumes.
+    Those who have a seat's role hold a seat. Those who are named as waiting come behind everybody else who
+    consumes: instants in a row keep their order.
     """
     ids = attributes.get(queue_attribute(application), "").split(",")
-    known = [consumers[user_id] for user_id in dict.fromkeys(ids) if user_id in consumers]
+    known = [
+        consumers[user_id] for user_id in dict.fromkeys(ids) if user_id in consumers and user_id not in seated
+    ]
+    holders = [user for user in consumers.values() if user.id in seated]
     return [
-        _new_claim(application, user, now + timedelta(microseconds=place))
-        for place, user in enumerate(known, start=1)
+        *(replace(_new_claim(application, user, now), is_seated=True, seated_at=now) for user in holders),
+        *(
+            _new_claim(application, user, now + timedelta(microseconds=place))
+            for place, user in enumerate(known, start=1)
+        ),
     ]
 
 

@@ -42,8 +42,12 @@ def resolve_consumers(
 
 
 def counts(snapshot: RealmSnapshot, user: User, exempt: set[str]) -> bool:
-    """Whether a user can consume at all: enabled, a person, and not exempt by the licence."""
-    return user.enabled and user.id not in snapshot.service_accounts and user.username.lower() not in exempt
+    """Whether a user can consume at all: enabled, a person, and not exempt by the licence.
+
+    Whom we disabled waits for a seat, so that he is enabled again when one is free.
+    """
+    is_enabled = user.enabled or user.id in snapshot.disabled_here
+    return is_enabled and user.id not in snapshot.service_accounts and user.username.lower() not in exempt
 
 
 def paths_by_user(snapshot: RealmSnapshot, application: Application) -> dict[str, list[Path]]:

@@ -137,7 +137,7 @@ def _accounts(claim: Claim, evidence: Evidence) -> Iterator[User]:
 def _still_consumes(claim: Claim, application: Application, evidence: Evidence) -> bool:
     """Whether the user, read by himself, contradicts the lists."""
     reading = evidence.readings.get(claim.user_id)
-    if reading is None or reading.user is None or not reading.user.enabled:
+    if reading is None or reading.user is None or not _is_enabled(reading.user, evidence):
         return False
     return any(application.counts(role) for role in reading.roles)
 
@@ -147,4 +147,9 @@ def _reason(claim: Claim, evidence: Evidence) -> str:
     if reading is not None and reading.user is None:
         return "deleted"
     user = reading.user if reading else evidence.snapshot.users.get(claim.user_id)
-    return "disabled" if user is not None and not user.enabled else "no_role"
+    return "disabled" if user is not None and not _is_enabled(user, evidence) else "no_role"
+
+
+def _is_enabled(user: User, evidence: Evidence) -> bool:
+    """Whether he could log in, were it for the admins alone."""
+    return user.enabled or user.id in evidence.snapshot.disabled_here

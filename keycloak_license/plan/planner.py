@@ -21,16 +21,19 @@ from keycloak_license.model.changes import (
     WaitingEnded,
     WaitingStarted,
 )
+from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
-from keycloak_license.model.realm import RealmSnapshot, UserReading
+from keycloak_license.model.realm import RealmSnapshot, User, UserReading
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
 from keycloak_license.model.seat import Allocation, Claim, HeldRelease
-from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_queue, stamp_after
+from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_claims, stamp_after
 from keycloak_license.plan.attributes import backup_attributes, plan_attributes, plan_verdict
 from keycloak_license.plan.consumers import find_warnings, resolve_consumers
 from keycloak_license.plan.endings import Endings, Evidence, GuardTerms, find_endings
+from keycloak_license.plan.enforcement import enforcement_warnings, plan_enforcement
 from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
 from keycloak_license.plan.notices import NoticeDaysError, expiry_notice, notice_days
+from keycloak_license.plan.own_roles import EnforcementInputs, seated_by_role
 from keycloak_license.plan.recovery import lacks_people
 
 
@@ -66,6 +69,7 @@ class SyncInputs:
     """What the guard held at the last sync."""
     is_forced: bool = False
     """Whether somebody has confirmed what the guard holds."""
+    enforcement: EnforcementTerms = OBSERVE_ONLY
 
 
 def plan_sync(inputs: SyncInputs) -> SyncPlan:
@@ -84,9 +88,11 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
         changes.extend(plan_seats(allocation, claims, endings, inputs.standing))
         held.extend(endings.held)
         unconfirmed.extend(endings.unconfirmed)
-    read_warnings = tuple(_read_warnings(inputs))
+    enforcement = _enforcement_inputs(inputs, allocations)
+    read_warnings = (*_read_warnings(inputs), *enforcement_warnings(enforcement))
     report = _make_report(inputs, allocations, held, inputs.warnings + read_warnings)
     changes.extend(_plan_attributes(inputs, report, allocations))
+    changes.extend(plan_enforcement(enforcement))
     return SyncPlan(
         report=report,
         allocations=tuple(allocations),
@@ -119,7 +125,8 @@ def _allocate(
     endings = find_endings(application, claims, consumers.keys(), evidence, guard)
     at = stamp_after(claims, inputs.now)
     if inputs.is_ledger_new:
-        claims = recover_queue(application.id, consumers, inputs.snapshot.attributes, inputs.now)
+        seated = seated_by_role(inputs.snapshot, inputs.enforcement, application.id)
+        claims = recover_claims(application.id, consumers, inputs.snapshot.attributes, seated, inputs.now)
     return allocate(application.id, consumers, claims, replace(terms, kept=endings.kept), at), endings
 
 
@@ -135,6 +142,25 @@ def _plan_attributes(
     # Where no licence counts, a file that may be the only copy stays where it is.
     kept = frozenset({LICENSE_FILE}) if not counting and published in inputs.files else frozenset()
     return plan_attributes(report, current, kept, backup_attributes(allocations, standby))
+
+
+def _enforcement_inputs(inputs: SyncInputs, allocations: Sequence[Allocation]) -> EnforcementInputs:
+    return EnforcementInputs(
+        snapshot=inputs.snapshot,
+        applications=inputs.applications,
+        terms=inputs.enforcement,
+        standing=inputs.standing,
+        allocations=allocations,
+        exempt={each.id: _exempt_holders(inputs, each) for each in inputs.applications},
+        is_disputed=inputs.is_disputed,
+    )
+
+
+def _exempt_holders(inputs: SyncInputs, application: Application) -> dict[str, User]:
+    """Return who would consume an application if the licence did not exempt him."""
+    exempt = {name.lower() for name in exempt_users(inputs.standing)}
+    everybody = resolve_consumers(inputs.snapshot, application, ())
+    return {id_: user for id_, user in everybody.items() if user.username.lower() in exempt}
 
 
 def exempt_users(standing: Standing) -> tuple[str, ...]:

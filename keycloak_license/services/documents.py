@@ -6,9 +6,10 @@ JSON.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any
 
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
+from keycloak_license.model.measures import AccessClosed, AccessOpened, AccountChange, describe_measure
 from keycloak_license.model.report import ApplicationUsage, ListedLicense, RealmReport, SyncReport
 from keycloak_license.model.seat import HeldRelease
 from keycloak_license.services.licenses import LicenseImport
@@ -188,8 +189,17 @@ def _change_document(change: Change) -> Document:
             return document | {"attribute": change.name, "value": change.value}
         case AttributeRemoved():
             return document | {"attribute": change.name}
+        case AccountChange():
+            return document | {
+                "application": change.application or None,
+                "user_id": change.user_id,
+                "username": change.username,
+                "reason": change.reason,
+            }
+        case AccessOpened() | AccessClosed():
+            return document | {"application": change.application}
         case _:
-            assert_never(change)
+            return document | {"what": describe_measure(change)}
 
 
 def _instant(moment: datetime | None) -> str | None:

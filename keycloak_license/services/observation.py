@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from keycloak_license.errors import LicenseRefusedError
 from keycloak_license.model.application import Application
 from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE
+from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import RealmSnapshot, UserReading
 from keycloak_license.model.record import RealmRecord, StoredLicense
@@ -44,6 +45,7 @@ class ManagedRealm:
     """How many days before access ends to say so, unless the realm's admins have set others."""
     warnings: tuple[str, ...] = ()
     """What is known to be wrong with its configuration; part of every report."""
+    enforcement: EnforcementTerms = OBSERVE_ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def make_plan(
         guard=distrust(managed.guard) if seen.other_realm else managed.guard,
         held=carry_over(seen.record, seen.now, has_gaps=bool(seen.snapshot.gaps)),
         is_forced=is_forced,
+        enforcement=managed.enforcement,
     )
     return plan_sync(inputs)
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 from keycloak_license.model.application import Application
-from keycloak_license.model.changes import AttributeChange, SeatChange
+from keycloak_license.model.changes import AttributeChange, RecordedChange
 from keycloak_license.model.license import License
+from keycloak_license.model.measures import Measure
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
 
@@ -40,6 +41,12 @@ class Realm(Protocol):
         `before_write` is called right before each request that writes, and may raise to stop it.
         """
 
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
+        """Carry out measures in order; return a sentence for each user whom the realm would not change.
+
+        `before_write` is called before each write, but for those that concern single users: twice a second.
+        """
+
 
 class Ledger(Protocol):
     """The memory of the sidecar."""
@@ -59,8 +66,8 @@ class Ledger(Protocol):
     def end_lease(self, lease: Lease) -> None:
         """Give a lease back; nothing happens when it is lost already."""
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
-        """Carry out claim changes, write their seat events and the sync itself, as one transaction.
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[RecordedChange]) -> None:
+        """Carry out claim changes, write all as seat events and the sync itself, as one transaction.
 
         `LeaseLostError`, and nothing written, when the lease is lost.
         """

@@ -18,7 +18,14 @@ from keycloak_license.errors import (
     UnavailableError,
 )
 from keycloak_license.model.attributes import INSTALLATION_ID
-from keycloak_license.model.changes import AttributeChange, AttributeRemoved, AttributeSet, SeatChange
+from keycloak_license.model.changes import (
+    AttributeChange,
+    AttributeRemoved,
+    AttributeSet,
+    RecordedChange,
+    SeatChange,
+)
+from keycloak_license.model.measures import Measure, UserDisabled, UserEnabled
 from keycloak_license.model.record import LicenseChange, SyncRecord
 from keycloak_license.model.report import SyncPlan, SyncReport
 from keycloak_license.services.confirmation import make_confirmed_plan
@@ -40,7 +47,7 @@ def run_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -
         try:
             seen = observe(managed, now)
             seen, plan = make_confirmed_plan(managed, seen, seen.licenses, is_forced=is_forced)
-            apply(managed, seen, plan, fence)
+            refused = apply(managed, seen, plan, fence)
         except FAILURES as error:
             told = _explain(managed, error)
             # Where the ledger fails as well, the first fault is the one to tell.
@@ -49,7 +56,8 @@ def run_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -
             if told is error:
                 raise
             raise told from error
-    return SyncReport(realm=plan.report, changes=plan.changes, is_dry_run=False)
+    report = replace(plan.report, warnings=(*plan.report.warnings, *refused))
+    return SyncReport(realm=report, changes=plan.changes, is_dry_run=False)
 
 
 def preview_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -> SyncReport:
@@ -76,11 +84,11 @@ def apply(
     plan: SyncPlan,
     fence: Fence,
     imported: LicenseChange | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Carry a plan out: the ledger first, durable, then Keycloak, so that a crash loses nothing.
 
     A missing right is found out before either, so that it leaves nothing half done. What was seen has to
-    have been seen behind the same fence.
+    have been seen behind the same fence. Returns what the realm would not do, as sentences.
     """
     if not plan.may_begin:
         raise IncompleteSyncError(
@@ -88,7 +96,9 @@ def apply(
             f"seen, and so nothing was changed ({plan.report.gaps[0]}): mend that and sync again"
             + ("" if seen.snapshot.gaps else ", or give their seats away with keycloak-license sync --force")
         )
-    seats = [change for change in plan.changes if isinstance(change, SeatChange)]
+    recorded: list[RecordedChange] = [
+        change for change in plan.changes if isinstance(change, SeatChange | UserDisabled | UserEnabled)
+    ]
     attributes: list[AttributeChange] = [
         change for change in plan.changes if isinstance(change, AttributeSet | AttributeRemoved)
     ]
@@ -97,8 +107,10 @@ def apply(
     for change in (seen.known.recovered, imported):
         if change is not None:
             managed.ledger.add_licenses(fence.lease, change.added, change.replaced)
-    managed.ledger.record_sync(fence.lease, _sync_record(managed, seen, plan), seats)
+    managed.ledger.record_sync(fence.lease, _sync_record(managed, seen, plan), recorded)
     managed.keycloak.write_attributes(attributes, fence.check)
+    measures = [change for change in plan.changes if isinstance(change, Measure)]
+    return managed.keycloak.enforce(measures, fence.check) if measures else ()
 
 
 def _sync_record(managed: ManagedRealm, seen: Observation, plan: SyncPlan) -> SyncRecord:

@@ -14,7 +14,6 @@ from keycloak_license.settings.environment import CONFIG_VARIABLE, SHORT_NAMES, 
 from keycloak_license.settings.problems import Findings
 from keycloak_license.settings.schema import (
     ApplicationSettings,
-    Enforcement,
     GuardSettings,
     KeycloakSettings,
     MailSettings,
@@ -29,7 +28,6 @@ from keycloak_license.settings.sources import Tree, compose, packaged_applicatio
 __all__ = [
     "DEFAULT_CONFIG",
     "ApplicationSettings",
-    "Enforcement",
     "GuardSettings",
     "KeycloakSettings",
     "MailSettings",

@@ -5,7 +5,6 @@ In: the merged tree of file and environment; out: frozen `Settings`. Built by `l
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, model
 
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
+from keycloak_license.model.enforcement import Enforcement, EnforcementTerms
 from keycloak_license.settings.sources import packaged_applications
 from keycloak_license.settings.values import (
     ApplicationId,
@@ -32,14 +32,6 @@ from keycloak_license.settings.values import (
     TimeZone,
     TlsCheck,
 )
-
-
-class Enforcement(StrEnum):
-    """What happens to users without a seat."""
-
-    OBSERVE = "observe"
-    GATE = "gate"
-    DISABLE = "disable"
 
 
 class FrozenModel(BaseModel):
@@ -76,6 +68,8 @@ class RealmSettings(FrozenModel):
     """The IANA time zone in which the dates of a licence are days."""
     disable_federated: Switch = False
     """Whether mode `disable` may also disable users that come from a federation."""
+    contact: Text | None = None
+    """Whom a refused person is told to ask; null means mail.administrators, else "your administrator"."""
 
 
 class ApplicationSettings(FrozenModel):
@@ -210,6 +204,15 @@ class Settings(FrozenModel):
     mail: MailSettings = MailSettings()
     web: WebSettings = WebSettings()
 
+    @model_validator(mode="after")
+    def _never_locks_itself_out(self) -> Self:
+        for id_, application in self.applications.items():
+            if self.keycloak.client_id in application.clients:
+                raise ValueError(
+                    f"needs applications.{id_}.clients without {self.keycloak.client_id}: that client is ours"
+                )
+        return self
+
     def realm(self, name: str | None = None) -> tuple[str, RealmSettings]:
         """Choose the realm of that name, or the only one there is, with its settings.
 
@@ -236,6 +239,17 @@ class Settings(FrozenModel):
                 clients=given.clients,
             )
             for id_, given in self.applications.items()
+        )
+
+    def enforcement_terms(self, name: str) -> EnforcementTerms:
+        """Return how a configured realm is to be enforced."""
+        realm = self.realms[name]
+        administrators = " or ".join(self.mail.administrators)
+        return EnforcementTerms(
+            mode=realm.enforcement,
+            client_id=self.keycloak.client_id,
+            may_disable_federated=realm.disable_federated,
+            contact=realm.contact or administrators or "your administrator",
         )
 
     def anchored(self, folder: Path) -> Self:

@@ -26,6 +26,7 @@ from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.ledger.store import open_ledger
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload
 from keycloak_license.license_file.verify import TrustedFolder
+from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.services.licenses import import_license
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.reconcile import run_once
@@ -128,7 +129,7 @@ def licensed_realm(url: str, admin: Admin, users: int) -> Iterator[tuple[Managed
         place = Path(folder)
         settings = write_settings(place, url, name)
         create_realm(settings, admin, rules_example(name, users))
-        open_provisioner(settings, name, admin).provision("observe", client_secret="bench")
+        open_provisioner(settings, name, admin).provision(Enforcement.OBSERVE, client_secret="bench")
         client = open_client(settings, name)
         managed = ManagedRealm(
             name=name,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from keycloak_license.keycloak_api.answers import Access
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.provision import Provisioner
+from keycloak_license.model.enforcement import Enforcement
 from tests.fakes import RoleName
 from tests.real.keycloak import RealRealm
 
@@ -182,7 +183,7 @@ def connect_as_admin(realm: RealRealm, at: str | None = None) -> KeycloakClient:
 def connect_as_sidecar(realm: RealRealm) -> KeycloakClient:
     """Return our client as `init` sets it up: an own service account with just its rights."""
     admin = connect_as_admin(realm)
-    Provisioner(admin, admin, "keycloak-license").provision("observe", client_secret=SECRET)
+    Provisioner(admin, admin, "keycloak-license").provision(Enforcement.OBSERVE, client_secret=SECRET)
     return KeycloakClient(Access(realm.api.url, realm.name, "keycloak-license", SECRET), realm.name)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 from keycloak_license.model.application import Application
 from keycloak_license.model.realm import Rereading, UserReading
 from keycloak_license.services.ports import Realm
+from tests.fake_enforcement import SimulatedGate
 from tests.fakes import Links, RoleName, SimulatedRealm
 
 T = TypeVar("T")
@@ -131,12 +132,6 @@ class LyingRealm(SimulatedRealm):
     def rename(self, user: str, username: str) -> None:
         self._users[user] = replace(self._users[user], username=username)
 
-    def revoke_group(self, group: str, role: str) -> None:
-        self._group_roles.get(group, set()).discard(role)
-
-    def remove_from_composite(self, parent: str, child: str) -> None:
-        self._composites.get(parent, set()).discard(child)
-
     def remove_attributes(self, names: Iterable[str]) -> None:
         for name in names:
             self.attributes.pop(name, None)
@@ -161,4 +156,4 @@ def copy_with(original: T, **changes: object) -> T:
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copied(each) for key, each in value.items()}
-    return copy(value) if isinstance(value, set | list | Numbers) else value
+    return copy(value) if isinstance(value, set | list | Numbers | SimulatedGate) else value

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.model.application import Application
-from keycloak_license.model.changes import AttributeChange, SeatChange
+from keycloak_license.model.changes import AttributeChange, RecordedChange
+from keycloak_license.model.measures import Measure
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
 from keycloak_license.services.ports import BeforeWrite, Ledger
@@ -29,7 +30,7 @@ LEDGER_CALLS = (
     "renew_lease",
     "end_lease",
 )
-REALM_CALLS = ("read", "reread", "ensure_writable", "write_attributes")
+REALM_CALLS = ("read", "reread", "ensure_writable", "write_attributes", "enforce")
 POINTS: tuple[Point, ...] = tuple(
     (side, call) for call in LEDGER_CALLS + REALM_CALLS for side in ("before", "after")
 )
@@ -129,6 +130,12 @@ class WatchedRealm:
         self.stage.reach("after", "reread")
         return again
 
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
+        self.stage.reach("before", "enforce")
+        refused = self.side.enforce(measures, before_write)
+        self.stage.reach("after", "enforce")
+        return refused
+
     def read_attributes(self) -> Mapping[str, str]:
         return self.side.read_attributes()
 
@@ -187,7 +194,7 @@ class WatchedLedger:
         self.stage.has_lease = False
         self.stage.reach("after", "end_lease")
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[RecordedChange]) -> None:
         self.stage.reach("before", "record_sync")
         before, told = self.ledger.load(sync.realm), self.ledger.seat_events(sync.realm)
         self.ledger.record_sync(lease, sync, changes)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from keycloak_license.errors import ConfigurationError
-from keycloak_license.settings import Enforcement, RealmSettings, Settings, load_settings, setting_rows
+from keycloak_license.model.enforcement import Enforcement
+from keycloak_license.settings import RealmSettings, Settings, load_settings, setting_rows
 
 SECRET = {"KEYCLOAK_CLIENT_SECRET": "s3cret"}
 LEAST = {**SECRET, "KEYCLOAK_LICENSE_REALMS__acme": ""}

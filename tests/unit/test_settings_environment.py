@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from keycloak_license.errors import ConfigurationError
-from keycloak_license.settings import Enforcement, Settings, load_settings, setting_rows
+from keycloak_license.model.enforcement import Enforcement
+from keycloak_license.settings import Settings, load_settings, setting_rows
 from keycloak_license.settings.values import DatabaseUrl
 
 LEAST = {"KEYCLOAK_CLIENT_SECRET": "s3cret", "KEYCLOAK_LICENSE_REALMS__acme": ""}
@@ -27,11 +28,19 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "keycloak.verify_tls": ("false", False),
     "realms": (
         "{beta: {enforcement: gate}}",
-        {"beta": {"enforcement": Enforcement.GATE, "time_zone": ZoneInfo("UTC"), "disable_federated": False}},
+        {
+            "beta": {
+                "enforcement": Enforcement.GATE,
+                "time_zone": ZoneInfo("UTC"),
+                "disable_federated": False,
+                "contact": None,
+            }
+        },
     ),
     "realms.<name>.enforcement": ("disable", Enforcement.DISABLE),
     "realms.<name>.time_zone": ("Europe/Prague", ZoneInfo("Europe/Prague")),
     "realms.<name>.disable_federated": ("true", True),
+    "realms.<name>.contact": ("Lis, room 3", "Lis, room 3"),
     "applications": (
         "{X: {roles: [x]}}",
         {"X": {"name": None, "roles": ("x",), "client_roles": {}, "clients": ()}},

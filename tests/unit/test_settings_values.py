@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
-from keycloak_license.settings import Enforcement, RealmSettings, Settings, load_settings
+from keycloak_license.model.enforcement import Enforcement
+from keycloak_license.settings import RealmSettings, Settings, load_settings
 
 SECRET = {"KEYCLOAK_CLIENT_SECRET": "s3cret"}
 REALM = "realms: {acme: }\n"

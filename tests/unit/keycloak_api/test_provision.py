@@ -10,8 +10,9 @@ from keycloak_license.errors import (
     MissingRightError,
     RealmNotFoundError,
 )
-from keycloak_license.keycloak_api.provision import MARK, RIGHTS, Provisioned, Provisioner
+from keycloak_license.keycloak_api.provision import RIGHTS, Provisioned, Provisioner
 from keycloak_license.model.attributes import EXPIRY_NOTICE_DAYS, INSTALLATION_ID
+from keycloak_license.model.enforcement import MARK, Enforcement
 from tests.unit.keycloak_api.fake import Ask, FakeServer, Reply, connect, cut_while_reading, no_realm, reply
 from tests.unit.keycloak_api.small_realm import user
 
@@ -47,9 +48,12 @@ class Directory:
         self.clients: dict[str, dict[str, Any]] = {self.holder: {"id": "holder", "clientId": self.holder}}
         self.rights: dict[str, dict[str, object]] = {}
         self.role: dict[str, object] | None = None
+        self.own_roles: list[str] = []
         self._server = server
         below = "" if auth_realm == "acme" else f"/realms/{auth_realm}/"
         realm = "" if managed == "acme" else f"/realms/{managed}"
+        if auth_realm != managed:
+            server.on("GET", f"{realm}/clients" if realm else "clients", reply([]))
         mapping = f"{below}users/user-sa/role-mappings/clients/holder"
         server.on("GET", f"{below}clients", self._find_client)
         server.on("POST", f"{below}clients", self._make_client)
@@ -65,6 +69,8 @@ class Directory:
         server.on("GET", f"{roles}/manage-licenses", self._find_role)
         server.on("POST", roles, self._make_role)
         server.on("DELETE", f"{roles}/manage-licenses", self._delete_role)
+        server.on("GET", f"{below}clients/ours/roles", lambda _ask: reply([]))
+        server.on("POST", f"{below}clients/ours/roles", self._make_own_role)
         server.on("GET", realm, self._read_realm)
         server.on("PUT", realm, self._write_realm)
 
@@ -77,7 +83,7 @@ class Directory:
             client_id=OURS,
         )
 
-    def provision(self, enforcement: str = "observe", **known: str) -> Provisioned:
+    def provision(self, enforcement: Enforcement = Enforcement.OBSERVE, **known: str) -> Provisioned:
         return self.provisioner().provision(enforcement, **known)
 
     def _find_client(self, ask: Ask) -> Reply:
@@ -115,6 +121,10 @@ class Directory:
         self.role = {"id": "role", **ask.body}
         return reply(status=201)
 
+    def _make_own_role(self, ask: Ask) -> Reply:
+        self.own_roles.append(ask.body["name"])
+        return reply(status=201)
+
     def _delete_role(self, _ask: Ask) -> Reply:
         self.role = None
         return reply(status=204)
@@ -145,7 +155,7 @@ def test_everything_is_made_and_carries_our_mark(directory: Directory) -> None:
     assert done.client_secret == "made-up"
     assert done.created == [
         "client keycloak-license",
-        *(f"right {name}" for name in sorted(RIGHTS["observe"])),
+        *(f"right {name}" for name in sorted(RIGHTS[Enforcement.OBSERVE])),
         "role manage-licenses",
         "attribute license.installation_id",
     ]
@@ -177,10 +187,14 @@ def test_an_installation_that_the_realm_knows_stays(directory: Directory) -> Non
 
 @pytest.mark.parametrize(
     ("enforcement", "more"),
-    [("observe", set()), ("gate", {"manage-users", "manage-clients"}), ("disable", {"manage-users"})],
+    [
+        (Enforcement.OBSERVE, set()),
+        (Enforcement.GATE, {"manage-users", "manage-clients"}),
+        (Enforcement.DISABLE, {"manage-users"}),
+    ],
 )
 def test_the_rights_are_exactly_those_of_the_enforcement(
-    directory: Directory, enforcement: str, more: set[str]
+    directory: Directory, enforcement: Enforcement, more: set[str]
 ) -> None:
     directory.provision(enforcement)
 
@@ -189,10 +203,10 @@ def test_the_rights_are_exactly_those_of_the_enforcement(
 
 
 def test_a_weaker_enforcement_takes_the_surplus_away(directory: Directory) -> None:
-    directory.provision("gate")
-    done = directory.provision("observe")
+    directory.provision(Enforcement.GATE)
+    done = directory.provision(Enforcement.OBSERVE)
 
-    assert directory.rights.keys() == RIGHTS["observe"]
+    assert directory.rights.keys() == RIGHTS[Enforcement.OBSERVE]
     assert (done.created, done.removed) == ([], ["right manage-clients", "right manage-users"])
 
 
@@ -233,7 +247,7 @@ def test_a_client_in_master_gets_its_rights_from_the_client_of_the_realm(server:
     directory = Directory(server, auth_realm="master")
     directory.provision()
 
-    assert directory.rights.keys() == RIGHTS["observe"]
+    assert directory.rights.keys() == RIGHTS[Enforcement.OBSERVE]
     assert [ask.query["clientId"] for ask in server.asked("/realms/master/clients")][-1] == "acme-realm"
     assert server.asked("clients") == []
 
@@ -259,7 +273,9 @@ def test_a_third_realm_is_refused_before_anything_is_made_there(server: FakeServ
 def test_a_realm_that_does_not_exist_is_named_and_nothing_is_made(server: FakeServer) -> None:
     server.otherwise = no_realm()
     with pytest.raises(RealmNotFoundError, match="has no realm acme"):
-        Provisioner(connect(auth_realm="master"), connect(auth_realm="master"), OURS).provision("observe")
+        Provisioner(connect(auth_realm="master"), connect(auth_realm="master"), OURS).provision(
+            Enforcement.OBSERVE
+        )
     assert server.writes() == []
 
 

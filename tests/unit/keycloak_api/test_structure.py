@@ -1,6 +1,6 @@
 """The parts of a realm that do not grow with its users, by export or by walking."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -13,6 +13,7 @@ from keycloak_license.keycloak_api.structure import (
     read_structure,
     walk_structure,
 )
+from keycloak_license.keycloak_api.wire import ClientRepresentation
 from keycloak_license.model.realm import Group, Role
 from tests.unit.keycloak_api.fake import FakeServer, connect, no_realm, reply
 from tests.unit.keycloak_api.small_realm import SmallRealm, group_id, role_id
@@ -41,12 +42,16 @@ def groups_of(structure: Structure) -> Mapping[str, set[Group]]:
     return found
 
 
+def by_id(clients: Sequence[ClientRepresentation]) -> dict[str, ClientRepresentation]:
+    return {each.id: each for each in clients}
+
+
 def test_export_and_walk_tell_the_same(server: FakeServer) -> None:
     REALM.serve(server)
     export, walk = export_structure(connect()), walk_structure(connect())
 
     assert export.graph == walk.graph
-    assert set(export.clients) == set(walk.clients)
+    assert by_id(export.clients) == by_id(walk.clients)
     assert list(export.providers) == list(walk.providers)
     assert groups_of(export) == groups_of(walk)
     for field in ("id", "realm", "attributes", "default_role", "default_groups"):

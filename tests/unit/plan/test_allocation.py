@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from keycloak_license.model.realm import User
 from keycloak_license.model.seat import Allocation, Claim
-from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_queue
+from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_claims
 from tests.unit.plan.samples import NOON
 
 
@@ -105,7 +105,7 @@ def test_frozen_claims_stay_as_they_are_whatever_the_limit() -> None:
 
 def test_a_queue_that_the_realm_kept_is_put_behind_everybody_else() -> None:
     consumers = users("a", "b", "c", "d", a=1, b=2, c=3, d=4)
-    claims = recover_queue("WFM", consumers, {"license.WFM.queue": "b,a"}, NOON)
+    claims = recover_claims("WFM", consumers, {"license.WFM.queue": "b,a"}, (), NOON)
     allocation = allocate("WFM", consumers, claims, Terms(2), NOON)
 
     assert names(allocation.seated) == ["c", "d"]
@@ -114,8 +114,17 @@ def test_a_queue_that_the_realm_kept_is_put_behind_everybody_else() -> None:
 
 def test_of_a_kept_queue_only_consumers_count_and_each_once() -> None:
     kept = {"license.WFM.queue": "gone,b,,b,a, b", "license.QM.queue": "c"}
-    claims = recover_queue("WFM", users("a", "b", "c"), kept, NOON)
+    claims = recover_claims("WFM", users("a", "b", "c"), kept, (), NOON)
 
     assert [claim.user_id for claim in claims] == ["b", "a"]
     assert not any(claim.is_seated for claim in claims)
-    assert recover_queue("WFM", users("a"), {}, NOON) == []
+    assert recover_claims("WFM", users("a"), {}, (), NOON) == []
+
+
+def test_who_has_the_role_of_a_seat_gets_it_back_before_everybody_else() -> None:
+    consumers = users("a", "b", "c", "d", a=1, b=2, c=3, d=4)
+    claims = recover_claims("WFM", consumers, {"license.WFM.queue": "d"}, {"c", "d", "gone"}, NOON)
+    allocation = allocate("WFM", consumers, claims, Terms(2), NOON)
+
+    assert names(allocation.seated) == ["c", "d"]
+    assert names(allocation.waiting) == ["a", "b"]

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import Change, ClaimChange
+from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import Activation, License, LicenseType
 from keycloak_license.model.report import RealmReport, SyncReport
 from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
@@ -32,6 +33,7 @@ class World:
     applications: tuple[Application, ...] = (WFM, QM)
     zone: ZoneInfo = PRAGUE
     guard: Guard = DEFAULT_GUARD
+    enforcement: EnforcementTerms = OBSERVE_ONLY
 
     def __post_init__(self) -> None:
         self.agent = self.realm.create_role("WFM_AGENT")
@@ -39,6 +41,7 @@ class World:
 
     @property
     def managed(self) -> ManagedRealm:
+        self.realm.terms = self.enforcement
         return ManagedRealm(
             name=self.realm.name,
             zone=self.zone,
@@ -47,6 +50,7 @@ class World:
             ledger=self.ledger,
             verifier=self.verifier,
             guard=self.guard,
+            enforcement=self.enforcement,
             patience_seconds=0,
         )
 

@@ -1,0 +1,84 @@
+"""Reads the authentication flows of a realm and what is bound to them.
+
+In: a client, and the realm's clients as the reader has them; out: a `GateReading`. Called by `reader`. A
+partial export of nothing tells all flows with their configuration, the identity providers and the client
+scopes in one request.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from keycloak_license.errors import MissingRightError
+from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.model.enforcement import MARK
+from keycloak_license.model.gate import CLIENT_DOORS, Door, DoorKind, Flow, GateReading, NamedFlow, Step
+
+
+def read_gate(client: KeycloakClient, clients: Sequence[wire.ClientRepresentation]) -> GateReading | None:
+    """Return the doors of a realm; None without manage-realm, which a dry run may lack."""
+    try:
+        export = client.post(
+            "partial-export", None, wire.FLOWS, exportGroupsAndRoles="false", exportClients="false"
+        )
+    except MissingRightError:
+        return None
+    ids = {flow.alias: flow.id for flow in export.authentication_flows}
+    defaults = {DoorKind.BROWSER: export.browser_flow, DoorKind.DIRECT_GRANT: export.direct_grant_flow}
+    return GateReading(
+        flows=_read_flows(export),
+        defaults={kind: ids[alias] for kind, alias in defaults.items() if alias in ids},
+        bound=dict(_read_doors(export, clients, ids)),
+        protocols={each.client_id: each.protocol or "openid-connect" for each in clients},
+        client_scopes={each.client_id: frozenset(each.default_client_scopes) for each in clients},
+        own_scopes=frozenset(scope.name for scope in export.client_scopes if MARK in scope.attributes),
+    )
+
+
+def _read_doors(
+    export: wire.FlowsExport, clients: Sequence[wire.ClientRepresentation], ids: Mapping[str, str]
+) -> Iterator[tuple[Door, str | None]]:
+    for each in clients:
+        for kind in CLIENT_DOORS:
+            yield Door(kind, each.client_id), each.authentication_flow_binding_overrides.get(kind) or None
+    for provider in export.identity_providers:
+        flow_alias = provider.post_broker_login_flow_alias
+        yield Door(DoorKind.BROKER, provider.alias), ids.get(flow_alias or "")
+
+
+def _read_flows(export: wire.FlowsExport) -> dict[str, NamedFlow]:
+    by_alias = {flow.alias: flow for flow in export.authentication_flows}
+    configs = {each.alias: _given(each.config) for each in export.authenticator_config}
+    inside = {
+        step.flow_alias for flow in export.authentication_flows for step in flow.authentication_executions
+    }
+
+    def build(flow: wire.FlowRepresentation, above: frozenset[str]) -> Flow:
+        return Flow(
+            tuple(
+                Step(
+                    step.requirement,
+                    step.authenticator,
+                    configs.get(step.authenticator_config or "", {}),
+                    build(by_alias[step.flow_alias], above | {step.flow_alias})
+                    if step.flow_alias in by_alias.keys() - above
+                    else None,
+                )
+                for step in sorted(flow.authentication_executions, key=lambda each: each.priority)
+            ),
+            flow.provider_id,
+        )
+
+    return {
+        flow.id: NamedFlow(
+            flow.id,
+            flow.alias,
+            build(flow, frozenset({flow.alias})),
+            flow.description or "",
+            is_top=flow.top_level and flow.alias not in inside,
+        )
+        for flow in export.authentication_flows
+    }
+
+
+def _given(config: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in config.items() if value is not None}

@@ -1,0 +1,141 @@
+"""Mode `gate`: who has which role of ours.
+
+In: `EnforcementInputs`; out: measures. Called by `plan.enforcement`. To close an application for everybody
+takes one change, whoever has a seat: its access role leaves its seat role.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from keycloak_license.model.application import Application
+from keycloak_license.model.enforcement import EnforcementTerms, access_role, is_gate_role, seat_role
+from keycloak_license.model.license import Standing
+from keycloak_license.model.measures import (
+    AccessClosed,
+    AccessOpened,
+    LeakClosed,
+    Measure,
+    RoleCreated,
+    RoleRemoved,
+    SeatRoleAssigned,
+    SeatRoleRemoved,
+)
+from keycloak_license.model.realm import Role
+from keycloak_license.plan.own_roles import (
+    EnforcementInputs,
+    find_role,
+    gate_role_names,
+    holders,
+    is_open_now,
+    is_silent,
+    own_roles,
+    username,
+)
+
+
+def plan_seat_roles(inputs: EnforcementInputs) -> Iterator[Measure]:
+    """Yield what brings roles and their holders in line with the seats.
+
+    What closes comes first, then what opens, and single people last, for there may be many.
+    """
+    for name in sorted(gate_role_names(inputs.applications)):
+        if find_role(inputs, name) is None:
+            yield RoleCreated(name)
+    yield from find_leaks(inputs)
+    yield from plan_closing(inputs)
+    for application in inputs.applications:
+        if is_open(inputs.standing, application.id) and not is_open_now(inputs, application.id):
+            yield AccessOpened(application.id)
+    entitled = {each.id: _entitled(inputs, each) for each in inputs.applications}
+    for application in inputs.applications:
+        yield from _plan_holders(inputs, application, entitled)
+
+
+def plan_old_roles(inputs: EnforcementInputs) -> Iterator[RoleRemoved]:
+    """Yield the roles of applications that are configured no longer; to be carried out after their gates."""
+    wanted = gate_role_names(inputs.applications)
+    for role in own_roles(inputs):
+        if is_gate_role(role.name) and role.name not in wanted:
+            yield RoleRemoved(role.name)
+
+
+def plan_closing(inputs: EnforcementInputs) -> Iterator[AccessClosed]:
+    """Yield which applications close; a client that leads to another one as well stays usable for that."""
+    still_open = [each for each in inputs.applications if is_open(inputs.standing, each.id)]
+    in_use = {client_id for each in still_open for client_id in each.clients}
+    for application in inputs.applications:
+        if application not in still_open and is_open_now(inputs, application.id):
+            yield AccessClosed(
+                application.id, tuple(each for each in application.clients if each not in in_use)
+            )
+
+
+def is_open(standing: Standing, application: str) -> bool:
+    """Whether those with a seat of an application may use it."""
+    return standing.is_granted and standing.license is not None and application in standing.license.scope
+
+
+def find_leaks(inputs: EnforcementInputs) -> Iterator[LeakClosed]:
+    """Yield what hands on a role of ours to people who have no seat."""
+    snapshot = inputs.snapshot
+    names = gate_role_names(inputs.applications)
+    ours = {role.id: role for role in own_roles(inputs) if role.name in names}
+    for role_id, role in sorted(ours.items(), key=lambda each: each[1].name):
+        for group_id in sorted(snapshot.role_groups.get(role_id, ())):
+            if group_id in snapshot.groups:
+                yield LeakClosed(role.name, snapshot.groups[group_id])
+    for parent_id, children in sorted(snapshot.composites.items()):
+        parent = snapshot.roles.get(parent_id)
+        for child_id in sorted(children & ours.keys()):
+            if parent is not None and not _is_seat_of(parent, ours[child_id], inputs.terms):
+                yield LeakClosed(ours[child_id].name, parent)
+
+
+def _is_seat_of(parent: Role, child: Role, terms: EnforcementTerms) -> bool:
+    is_child = parent.name.removeprefix("seat-") == child.name.removeprefix("access-")
+    return parent.client_id == terms.client_id and is_child and parent.name != child.name
+
+
+def _entitled(inputs: EnforcementInputs, application: Application) -> dict[str, str]:
+    """Return the one role of ours that each user should have for an application, by user id."""
+    roles = {}
+    if is_open(inputs.standing, application.id):
+        roles = dict.fromkeys(inputs.exempt.get(application.id, {}), access_role(application.id))
+    for allocation in inputs.allocations:
+        if allocation.application == application.id:
+            roles |= dict.fromkeys((each.user_id for each in allocation.seated), seat_role(application.id))
+    return roles
+
+
+def _plan_holders(
+    inputs: EnforcementInputs, application: Application, entitled: Mapping[str, Mapping[str, str]]
+) -> Iterator[Measure]:
+    """Yield who gets and who loses the roles of an application; those who lose them come first."""
+    wanted = entitled[application.id]
+    names = (seat_role(application.id), access_role(application.id))
+    present = {name: holders(inputs, name) for name in names}
+    claims = {claim.user_id: claim for each in inputs.allocations for claim in (*each.seated, *each.waiting)}
+    if not inputs.snapshot.gaps:
+        for name in names:
+            for user_id in sorted(present[name]):
+                if wanted.get(user_id) == name or is_silent(inputs.snapshot, user_id):
+                    continue
+                ends = () if user_id in wanted else _clients_lost(inputs, application, entitled, user_id)
+                called = username(inputs.snapshot, claims, user_id)
+                yield SeatRoleRemoved(application.id, user_id, called, "no_seat", name, ends)
+    for user_id, name in sorted(wanted.items()):
+        if user_id not in present[name]:
+            reason = "seated" if name == names[0] else "exempt"
+            called = username(inputs.snapshot, claims, user_id)
+            yield SeatRoleAssigned(application.id, user_id, called, reason, name)
+
+
+def _clients_lost(
+    inputs: EnforcementInputs,
+    application: Application,
+    entitled: Mapping[str, Mapping[str, str]],
+    user_id: str,
+) -> tuple[str, ...]:
+    """Return the clients of an application that the user may not use for the sake of another one either."""
+    others = [each for each in inputs.applications if each != application and user_id in entitled[each.id]]
+    in_use = {client_id for each in others for client_id in each.clients}
+    return tuple(each for each in application.clients if each not in in_use)

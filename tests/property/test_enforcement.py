@@ -1,0 +1,253 @@
+"""Whatever happens to a realm: after a sync those get in who may, and only those, in every mode.
+
+A `World` lives through hires, disabled accounts, smaller licences, meddling with our roles and changes of the
+mode; what the admin has disabled himself is remembered, for nobody else may enable it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keycloak_license.model.application import Application
+from keycloak_license.model.enforcement import (
+    DISABLED_ROLE,
+    OWN_CLIENT,
+    Enforcement,
+    EnforcementTerms,
+    access_role,
+    seat_role,
+)
+from tests.fake_enforcement import own_role
+from tests.fakes import MemoryLedger
+from tests.unit.services.world import NOON, World
+
+WFM = Application("WFM", "Workforce Management", roles=("WFM_*",), clients=("wfm-app",))
+QM = Application("QM", "Quality Management", roles=("QM_*",), clients=("qm-app",))
+PEOPLE = 7
+MODES = {mode: EnforcementTerms(mode) for mode in Enforcement}
+
+Event = Callable[["Life"], None]
+
+
+@dataclass
+class Life:
+    """Seven people in a realm with a licence, one of them exempt; the first manages licences."""
+
+    world: World = field(default_factory=lambda: World(applications=(WFM, QM)))
+    people: list[str] = field(default_factory=list)
+    disabled_by_admin: set[str] = field(default_factory=set)
+    days: int = 0
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        realm = self.world.realm
+        for client_id in ("wfm-app", "qm-app", "other-app"):
+            realm.gate.add_client(client_id)
+        realm.gate.add_provider("google")
+        realm.create_role(DISABLED_ROLE, OWN_CLIENT)
+        names = ["eleveo.admin", *(f"user{number}" for number in range(PEOPLE - 1))]
+        self.people = [realm.create_user(name) for name in names]
+        realm.grant(self.people[1], realm.create_role("manage-licenses"))
+
+    def sync(self) -> None:
+        """Sync twice: the second time there is nothing left to do."""
+        if self.world.enforcement.mode is Enforcement.DISABLE and DISABLED_ROLE not in self.own_roles():
+            self.world.realm.create_role(DISABLED_ROLE, OWN_CLIENT)  # as init does
+        now = NOON + timedelta(days=self.days)
+        self.world.sync(now, force=True)
+        again = self.world.sync(now, force=True)
+        assert again.changes == (), again.changes
+
+    def own_roles(self) -> dict[str, str]:
+        """Id by name."""
+        roles = self.world.realm.roles.items()
+        return {role.name: id_ for id_, role in roles if role.client_id == OWN_CLIENT}
+
+    def holders(self, name: str) -> set[str]:
+        realm = self.world.realm
+        return {each for each in self.people if (OWN_CLIENT, name) in realm.direct_roles(each)}
+
+    def seated(self, application: str) -> set[str]:
+        claims = self.world.ledger.load(self.world.realm.name).claims
+        return {each.user_id for each in claims if each.is_seated and each.application == application}
+
+    def waiting(self) -> set[str]:
+        claims = self.world.ledger.load(self.world.realm.name).claims
+        return {each.user_id for each in claims if not each.is_seated}
+
+    def is_open(self, application: str) -> bool:
+        attributes = self.world.realm.attributes
+        is_granted = attributes["license.access"] == "granted"
+        return is_granted and application in attributes["license.scope"].split(",")
+
+
+def grant(person: int, application: str, *, is_granted: bool) -> Event:
+    def event(life: Life) -> None:
+        role = life.world.agent if application == "WFM" else life.world.reviewer
+        change = life.world.realm.grant if is_granted else life.world.realm.revoke
+        change(life.people[person], role)
+
+    return event
+
+
+def set_enabled(person: int, *, enabled: bool) -> Event:
+    """What an admin does; to disable who is disabled changes nothing."""
+
+    def event(life: Life) -> None:
+        user = life.people[person]
+        if enabled:
+            life.disabled_by_admin.discard(user)
+        elif life.world.realm.is_enabled(user):
+            life.disabled_by_admin.add(user)
+        life.world.realm.set_enabled(user, enabled=enabled)
+
+    return event
+
+
+def import_license(seats: dict[str, int]) -> Event:
+    def event(life: Life) -> None:
+        life.number += 1
+        file = life.world.sign(number=f"L{life.number}", scope=seats)
+        life.world.import_file(file, NOON + timedelta(days=life.days))
+
+    return event
+
+
+def pass_days(days: int) -> Event:
+    def event(life: Life) -> None:
+        life.days += days
+
+    return event
+
+
+def choose(mode: Enforcement) -> Event:
+    def event(life: Life) -> None:
+        life.world.enforcement = MODES[mode]
+
+    return event
+
+
+def meddle(person: int, name: str, *, is_granted: bool) -> Event:
+    """Give one of our roles away by hand, or take it."""
+
+    def event(life: Life) -> None:
+        if name in life.own_roles() and not is_granted | (name == DISABLED_ROLE):
+            life.world.realm.revoke(life.people[person], own_role(life.world.realm, name))
+        elif name in life.own_roles() and name != DISABLED_ROLE:
+            life.world.realm.grant(life.people[person], own_role(life.world.realm, name))
+
+    return event
+
+
+def hand_on(name: str) -> Event:
+    """Let the default roles contain one of ours, so that everybody has it."""
+
+    def event(life: Life) -> None:
+        if name in life.own_roles():
+            realm = life.world.realm
+            realm.add_to_composite(realm.default_role, own_role(realm, name))
+
+    return event
+
+
+def delete_role(name: str) -> Event:
+    def event(life: Life) -> None:
+        if name in life.own_roles():
+            life.world.realm.delete_role(own_role(life.world.realm, name))
+
+    return event
+
+
+def lose_ledger(life: Life) -> None:
+    life.world.ledger = MemoryLedger()
+
+
+APPLICATIONS = st.sampled_from(["WFM", "QM"])
+SOMEBODY = st.integers(0, PEOPLE - 1)
+GATE_ROLES = st.sampled_from([of(each) for each in ("WFM", "QM") for of in (seat_role, access_role)])
+EVENTS: st.SearchStrategy[Event] = st.one_of(
+    st.builds(grant, SOMEBODY, APPLICATIONS, is_granted=st.sampled_from([True, True, False])),
+    st.builds(set_enabled, SOMEBODY, enabled=st.booleans()),
+    st.builds(import_license, st.dictionaries(APPLICATIONS, st.integers(0, 3), min_size=1)),
+    st.builds(pass_days, st.sampled_from([1, 40, 400])),
+    st.builds(choose, st.sampled_from(Enforcement)),
+    st.builds(meddle, SOMEBODY, GATE_ROLES | st.just(DISABLED_ROLE), is_granted=st.booleans()),
+    st.builds(hand_on, GATE_ROLES),
+    st.builds(delete_role, GATE_ROLES),
+    st.just(lose_ledger),
+    st.just(Life.sync),
+)
+HISTORIES = st.lists(EVENTS, max_size=25)
+
+
+def lead(history: list[Event], mode: Enforcement) -> Life:
+    life = Life()
+    for event in history:
+        event(life)
+    choose(mode)(life)
+    life.sync()
+    return life
+
+
+@given(HISTORIES)
+def test_in_mode_gate_just_the_seated_have_the_role_of_a_seat(history: list[Event]) -> None:
+    life = lead(history, Enforcement.GATE)
+    realm = life.world.realm
+    attributes = realm.attributes
+
+    for application, counted in (("WFM", "WFM_AGENT"), ("QM", "QM_AGENT")):
+        assert life.holders(seat_role(application)) == life.seated(application)
+        exempt = life.people[0]
+        needs_none = life.is_open(application) and (None, counted) in realm.effective_roles(exempt)
+        is_there = realm.is_enabled(exempt) and exempt not in life.seated(application)
+        assert life.holders(access_role(application)) == ({exempt} if needs_none and is_there else set())
+        with_access = {
+            each
+            for each in life.people
+            if (OWN_CLIENT, access_role(application)) in realm.effective_roles(each)
+        }
+        seated = life.seated(application) if life.is_open(application) else set()
+        assert with_access - {exempt} == seated - {exempt}, attributes
+    assert life.holders(DISABLED_ROLE) == set()
+    assert {each for each in life.people if not realm.is_enabled(each)} == life.disabled_by_admin
+
+
+@given(HISTORIES)
+def test_in_mode_disable_just_those_without_a_seat_are_disabled_by_us(history: list[Event]) -> None:
+    life = lead(history, Enforcement.DISABLE)
+    realm = life.world.realm
+
+    ours = {each for each in life.people if not realm.is_enabled(each)} - life.disabled_by_admin
+    assert life.disabled_by_admin <= {each for each in life.people if not realm.is_enabled(each)}
+    assert life.holders(DISABLED_ROLE) == ours
+    if "license.number" in realm.attributes:
+        assert ours == life.waiting() - {life.people[1]}
+    assert not any(name.startswith(("seat-", "access-")) for name in life.own_roles())
+
+
+@given(HISTORIES)
+def test_in_mode_observe_nothing_of_ours_is_left(history: list[Event]) -> None:
+    life = lead(history, Enforcement.OBSERVE)
+    realm = life.world.realm
+
+    assert life.own_roles() == {}
+    assert {each for each in life.people if not realm.is_enabled(each)} == life.disabled_by_admin
+    assert set(realm.gate.bound.values()) == {None}
+    assert {flow.alias for flow in realm.gate.flows.values()} == {"browser", "direct grant"}
+    assert realm.gate.own_scopes == frozenset()
+
+
+@given(HISTORIES, st.sampled_from([Enforcement.GATE, Enforcement.DISABLE]))
+def test_a_lost_ledger_costs_nobody_a_seat(history: list[Event], mode: Enforcement) -> None:
+    life = lead(history, mode)
+    if mode is Enforcement.DISABLE and "license.number" not in life.world.realm.attributes:
+        return  # without a licence nothing tells who had a seat
+    before = {each: life.seated(each) for each in ("WFM", "QM")}
+    lose_ledger(life)
+    life.sync()
+
+    if life.world.realm.attributes["license.access"] == "granted":
+        assert {each: life.seated(each) for each in ("WFM", "QM")} == before
