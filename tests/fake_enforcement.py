@@ -50,6 +50,10 @@ BROWSER = Flow(
 DIRECT_GRANT = Flow((Step("REQUIRED", "direct-grant-validate-username"),))
 
 
+FORBIDDEN = frozenset("#()[];/:&@+\\")
+"""Some of what Keycloak does not allow in an alias."""
+
+
 @dataclass
 class SimulatedGate:
     """Flows and what is bound to them; the admin's side is to change the fields."""
@@ -100,6 +104,14 @@ class SimulatedGate:
         for name, value in vars(self).items():
             setattr(twin, name, copy(value))
         return twin
+
+
+def _names_in(flow: Flow) -> Iterator[str]:
+    for step in flow.steps:
+        if step.flow is not None:
+            yield step.flow.name
+            if step.flow.copy_of is None:
+                yield from _names_in(step.flow)
 
 
 def carry_out(realm: "SimulatedRealm", measures: Sequence[Measure], before_write: BeforeWrite) -> None:
@@ -174,6 +186,7 @@ def change_gate(gate: SimulatedGate, measure: GateMeasure) -> None:
         case ScopeDetached():
             gate.client_scopes[measure.client_id] -= {measure.scope}
         case GateMade():
+            assert not FORBIDDEN & {*measure.alias, *"".join(_names_in(measure.flow))}, measure
             assert measure.alias not in {flow.alias for flow in gate.flows.values()}, measure
             id_ = gate.add_flow(measure.alias, measure.flow, measure.description)
             gate.bound |= dict.fromkeys(measure.doors, id_)

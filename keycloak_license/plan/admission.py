@@ -61,9 +61,17 @@ def _warn_of_clients(inputs: EnforcementInputs) -> Iterator[str]:
 
 
 def _text_no_seat(applications: Sequence[Application], inputs: EnforcementInputs) -> str:
-    return (
-        f"There is no free seat for you in {_names(applications)}. Please ask {inputs.terms.contact} for one."
-    )
+    license_, names, contact = inputs.standing.license, _names(applications), inputs.terms.contact
+    if license_ is None:
+        return _text_no_license(applications, inputs)
+    if not any(each.id in license_.scope for each in applications):
+        return f"{names} is not part of the licence. Please ask {contact} to have it added."
+    return f"There is no free seat for you in {names}. Please ask {contact} for one."
+
+
+def _text_no_license(applications: Sequence[Application], inputs: EnforcementInputs) -> str:
+    names = _names(applications)
+    return f"There is no licence for {names} at present. Please ask {inputs.terms.contact} to import one."
 
 
 def _text_no_access(applications: Sequence[Application], inputs: EnforcementInputs) -> str:
@@ -78,7 +86,7 @@ def _text_no_access(applications: Sequence[Application], inputs: EnforcementInpu
         case Reason.OTHER_INSTALLATION:
             return f"The licence for {names} is not valid for this installation. {ask} have it activated."
         case Reason.NO_LICENSE | Reason.NOT_STARTED:
-            return f"There is no licence for {names} at present. {ask} import one."
+            return _text_no_license(applications, inputs)
         case Reason.ACTIVE | Reason.TEMPORARY | Reason.EXPIRED:
             return f"The licence for {names} has expired. {ask} renew it."
 

@@ -48,8 +48,8 @@ class Admission:
 
     def scope(self, protocol: str) -> str:
         """Return the client scope that tells clients of this admission from others."""
-        suffix = "" if protocol == "openid-connect" else f" {protocol}"
-        return f"license-{'+'.join(self.applications)}{suffix}"
+        suffix = "" if protocol == "openid-connect" else f"~{protocol}"
+        return f"license-{'.'.join(self.applications)}{suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class _Gate:
     @property
     def aliases(self) -> tuple[str, str]:
         """Both names it may have: a gate in use is replaced by one of the other name."""
-        return self.alias, f"{self.alias} #2"
+        return self.alias, f"{self.alias} 2"
 
     @property
     def description(self) -> str:
@@ -258,7 +258,7 @@ def _plan_scopes_out(reading: GateReading, design: GateDesign) -> Iterator[GateM
 def _short(name: str) -> str:
     """Return a name that can stand in an alias, still different from every other.
 
-    Keycloak allows no colon in the alias of a configuration; a slash would divide a path.
+    Keycloak allows few signs there; ``~`` and ``.`` are among them, brackets, slashes and colons are not.
     """
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:_MAX_NAME]
     return name if plain == name else f"{plain} {sha256(name.encode()).hexdigest()[:8]}"

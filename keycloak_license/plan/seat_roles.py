@@ -59,14 +59,17 @@ def plan_old_roles(inputs: EnforcementInputs) -> Iterator[RoleRemoved]:
 
 
 def plan_closing(inputs: EnforcementInputs) -> Iterator[AccessClosed]:
-    """Yield which applications close; a client that leads to another one as well stays usable for that."""
+    """Yield which applications close."""
+    for application in inputs.applications:
+        if not is_open(inputs.standing, application.id) and is_open_now(inputs, application.id):
+            yield AccessClosed(application.id, _closed_clients(inputs, application))
+
+
+def _closed_clients(inputs: EnforcementInputs, application: Application) -> tuple[str, ...]:
+    """Return its clients, but for those that lead to another application that is open."""
     still_open = [each for each in inputs.applications if is_open(inputs.standing, each.id)]
     in_use = {client_id for each in still_open for client_id in each.clients}
-    for application in inputs.applications:
-        if application not in still_open and is_open_now(inputs, application.id):
-            yield AccessClosed(
-                application.id, tuple(each for each in application.clients if each not in in_use)
-            )
+    return tuple(each for each in application.clients if each not in in_use)
 
 
 def is_open(standing: Standing, application: str) -> bool:
@@ -135,7 +138,12 @@ def _clients_lost(
     entitled: Mapping[str, Mapping[str, str]],
     user_id: str,
 ) -> tuple[str, ...]:
-    """Return the clients of an application that the user may not use for the sake of another one either."""
+    """Return the clients in which the user's sessions have to end.
+
+    Not where he may stay for the sake of another application, nor where everybody's have ended anyway.
+    """
     others = [each for each in inputs.applications if each != application and user_id in entitled[each.id]]
     in_use = {client_id for each in others for client_id in each.clients}
+    if not is_open(inputs.standing, application.id):
+        in_use.update(_closed_clients(inputs, application))
     return tuple(each for each in application.clients if each not in in_use)

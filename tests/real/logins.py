@@ -5,7 +5,7 @@ hand, because Keycloak marks them as secure, and here everything is plain HTTP.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from html.parser import HTMLParser
@@ -88,11 +88,12 @@ class Browser:
     def open(self, url: str) -> Page:
         return self._follow("GET", url, {})
 
-    def submit(self, page: Page, fields: Mapping[str, str]) -> Page:
-        """Fill in the form of a page and send it."""
+    def submit(self, page: Page, fields: Mapping[str, str], without: Collection[str] = ()) -> Page:
+        """Fill in the form of a page and send it; of its buttons, those `without` are not pressed."""
         form = page.form
         assert form.action, page.text
-        return self._follow("POST", urljoin(page.url, form.action), {**form.fields, **fields})
+        given = {name: value for name, value in form.fields.items() if name not in without}
+        return self._follow("POST", urljoin(page.url, form.action), given | dict(fields))
 
     def click(self, page: Page, link_id: str) -> Page:
         [href] = (href for id_, href in page.form.links if id_ == link_id)
