@@ -35,8 +35,16 @@ _READ_RIGHTS = {
     "groups": "view-users",
     "clients": "view-clients",
     "admin-events": "view-events",
+    "identity-provider": "view-identity-providers",
 }
-_WRITE_RIGHTS = {"users": "manage-users", "groups": "manage-users", "clients": "manage-clients"}
+_WRITE_RIGHTS = {
+    "users": "manage-users",
+    "groups": "manage-users",
+    "sessions": "manage-users",
+    "clients": "manage-clients",
+    "client-scopes": "manage-clients",
+    "identity-provider": "manage-identity-providers",
+}
 
 
 @dataclass(frozen=True, slots=True)

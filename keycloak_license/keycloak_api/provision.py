@@ -37,7 +37,7 @@ _ROLE = {
 OBSERVE_RIGHTS = frozenset({"view-realm", "view-users", "view-clients", "view-events", "manage-realm"})
 RIGHTS = {
     Enforcement.OBSERVE: OBSERVE_RIGHTS,
-    Enforcement.GATE: OBSERVE_RIGHTS | {"manage-users", "manage-clients"},
+    Enforcement.GATE: OBSERVE_RIGHTS | {"manage-users", "manage-clients", "manage-identity-providers"},
     Enforcement.DISABLE: OBSERVE_RIGHTS | {"manage-users"},
 }
 """Roles of the service account, by enforcement."""

@@ -29,11 +29,19 @@ def plan_enforcement(inputs: EnforcementInputs) -> Iterator[Measure]:
             yield from plan_accounts(inputs)
         case Enforcement.OBSERVE:
             pass
-    yield from plan_leaving(inputs)
+    yield from _plan_leaving(inputs)
 
 
-def plan_leaving(inputs: EnforcementInputs) -> Iterator[Measure]:
-    """Yield what takes out whatever other modes have left."""
+def plan_cleaning(inputs: EnforcementInputs) -> Iterator[Measure]:
+    """Yield what takes out all that other modes have left; an administrator may do that."""
+    yield from _plan_leaving(inputs)
+    is_idle = inputs.terms.mode is not Enforcement.DISABLE
+    if is_idle and find_role(inputs, DISABLED_ROLE) is not None:
+        yield RoleRemoved(DISABLED_ROLE)
+
+
+def _plan_leaving(inputs: EnforcementInputs) -> Iterator[Measure]:
+    """Yield what the sidecar itself may take out: mode `disable` has no right to remove its role."""
     if inputs.terms.mode is not Enforcement.GATE:
         yield from _plan_no_gate(inputs)
     if inputs.terms.mode is not Enforcement.DISABLE:
@@ -77,5 +85,3 @@ def _plan_no_disabling(inputs: EnforcementInputs) -> Iterator[Measure]:
     """Yield what enables again whom we disabled."""
     for user_id in sorted(inputs.snapshot.disabled_here):
         yield UserEnabled("", user_id, username(inputs.snapshot, {}, user_id), "not_enforced")
-    if find_role(inputs, DISABLED_ROLE) is not None:
-        yield RoleRemoved(DISABLED_ROLE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keycloak_license.model.enforcement import EnforcementTerms
 from keycloak_license.model.license import LicenseState, Reason, Standing
 from keycloak_license.model.measures import AccountChange, Measure, describe_measure
-from keycloak_license.plan.enforcement import plan_leaving
+from keycloak_license.plan.enforcement import plan_cleaning
 from keycloak_license.plan.own_roles import EnforcementInputs
 from keycloak_license.services.ports import Realm
 
@@ -29,7 +29,7 @@ class Cleaner:
         Whoever we disabled is enabled again. Returns what was done, people counted and not named.
         """
         snapshot = self.keycloak.read(())
-        measures = list(plan_leaving(EnforcementInputs(snapshot, (), self.terms, NO_LICENSE)))
+        measures = list(plan_cleaning(EnforcementInputs(snapshot, (), self.terms, NO_LICENSE)))
         refused = self.keycloak.enforce(measures, lambda: None)
         return (*_describe(measures), *refused)
 

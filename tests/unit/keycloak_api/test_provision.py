@@ -24,6 +24,7 @@ OFFERED = (
     "manage-realm",
     "manage-users",
     "manage-clients",
+    "manage-identity-providers",
 )
 OURS = "keycloak-license"
 
@@ -189,7 +190,7 @@ def test_an_installation_that_the_realm_knows_stays(directory: Directory) -> Non
     ("enforcement", "more"),
     [
         (Enforcement.OBSERVE, set()),
-        (Enforcement.GATE, {"manage-users", "manage-clients"}),
+        (Enforcement.GATE, {"manage-users", "manage-clients", "manage-identity-providers"}),
         (Enforcement.DISABLE, {"manage-users"}),
     ],
 )
@@ -207,7 +208,10 @@ def test_a_weaker_enforcement_takes_the_surplus_away(directory: Directory) -> No
     done = directory.provision(Enforcement.OBSERVE)
 
     assert directory.rights.keys() == RIGHTS[Enforcement.OBSERVE]
-    assert (done.created, done.removed) == ([], ["right manage-clients", "right manage-users"])
+    assert (done.created, done.removed) == (
+        [],
+        ["right manage-clients", "right manage-identity-providers", "right manage-users"],
+    )
 
 
 def test_rights_that_somebody_took_away_come_back(directory: Directory) -> None:
