@@ -47,6 +47,8 @@ BROWSER = Flow(
         Step("ALTERNATIVE", flow=Flow((Step("REQUIRED", "auth-username-password-form"),))),
     )
 )
+RESET = Flow((Step("REQUIRED", "reset-credential-email"), Step("REQUIRED", "reset-password")))
+REGISTRATION = Flow((Step("REQUIRED", flow=Flow((Step("REQUIRED", "user-creation"),), "form-flow")),))
 DIRECT_GRANT = Flow((Step("REQUIRED", "direct-grant-validate-username"),))
 
 
@@ -74,6 +76,8 @@ class SimulatedGate:
         if not self.flows:
             self.add_flow("browser", BROWSER)
             self.add_flow("direct grant", DIRECT_GRANT)
+            self.bound[Door(DoorKind.RESET_CREDENTIALS)] = self.add_flow("reset credentials", RESET)
+            self.bound[Door(DoorKind.REGISTRATION)] = self.add_flow("registration", REGISTRATION)
 
     def add_flow(self, alias: str, flow: Flow, description: str = "") -> str:
         id_ = f"flow-{next(self.numbers)}"

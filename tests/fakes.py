@@ -147,12 +147,15 @@ class SimulatedRealm:
             server_time=self.server_time,
             silent_providers=self._disabled(),
             gaps=tuple(self._gaps(role_ids | group_ids)),
-            client_ids=frozenset({*self.gate.protocols, *([OWN_CLIENT] if self.has_own_client else [])}),
+            client_ids={each: each for each in (*self.gate.protocols, *self._own_client())},
             disabled_here=frozenset().union(
                 *(role_users[id_] for id_, name in own.items() if name == DISABLED_ROLE)
             ),
             gate=self.gate.read() if self._concerns_gate(own.values()) else None,
         )
+
+    def _own_client(self) -> list[str]:
+        return [OWN_CLIENT] if self.has_own_client else []
 
     def _concerns_gate(self, own: Iterable[str]) -> bool:
         return self.terms.mode is Enforcement.GATE or any(map(is_gate_role, own))

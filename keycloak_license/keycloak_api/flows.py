@@ -45,9 +45,10 @@ def bind_provider(client: KeycloakClient, alias: str, flow_alias: str | None) ->
     client.put(path, client.get(path, wire.OBJECT) | {"postBrokerLoginFlowAlias": flow_alias or ""})
 
 
-def is_provider(door: Door) -> bool:
-    """Whether a door is that of an identity provider."""
-    return door.kind is DoorKind.BROKER
+def bind_realm(client: KeycloakClient, door: Door, flow_alias: str) -> None:
+    """Let a door of the whole realm lead through a flow."""
+    key = {DoorKind.RESET_CREDENTIALS: "resetCredentialsFlow", DoorKind.REGISTRATION: "registrationFlow"}
+    client.put("", {key[door.kind]: flow_alias})
 
 
 def _add_steps(

@@ -40,6 +40,11 @@ def _read_doors(
     for each in clients:
         for kind in CLIENT_DOORS:
             yield Door(kind, each.client_id), each.authentication_flow_binding_overrides.get(kind) or None
+    realm = {
+        DoorKind.RESET_CREDENTIALS: export.reset_credentials_flow,
+        DoorKind.REGISTRATION: export.registration_flow,
+    }
+    yield from ((Door(kind), ids[alias]) for kind, alias in realm.items() if alias and alias in ids)
     for provider in export.identity_providers:
         flow_alias = provider.post_broker_login_flow_alias
         yield Door(DoorKind.BROKER, provider.alias), ids.get(flow_alias or "")

@@ -73,7 +73,7 @@ def read_realm(
         server_time=server_time,
         silent_providers=silence.providers,
         gaps=(*holders.gaps, *silence.gaps),
-        client_ids=frozenset(each.client_id for each in structure.clients),
+        client_ids={each.client_id: each.id for each in structure.clients},
         disabled_here=frozenset().union(
             *(holders.role_users[id_] for id_, role in own.items() if role.name == DISABLED_ROLE)
         ),

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from keycloak_license.errors import NotThereError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.keycloak_api.enforcement import Enforcer
+from keycloak_license.keycloak_api.enforcement import Enforcer, OwnThings
 from keycloak_license.keycloak_api.reader import read_realm
 from keycloak_license.keycloak_api.rereading import reread_users
 from keycloak_license.keycloak_api.writer import BeforeWrite, ensure_writable, write_attributes
@@ -36,10 +36,13 @@ class KeycloakRealm:
         self.client = client
         self._progress = progress
         self._terms = terms
+        self._last_read: RealmSnapshot | None = None
+        """What is known of clients and roles, so that they need not be looked up again."""
 
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:
         """See `reader.read_realm`."""
-        return read_realm(self.client, applications, self._terms, self._progress)
+        self._last_read = read_realm(self.client, applications, self._terms, self._progress)
+        return self._last_read
 
     def read_attributes(self) -> Mapping[str, str]:
         """Return the realm's attributes only."""
@@ -72,4 +75,5 @@ class KeycloakRealm:
 
     def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
         """See `enforcement.Enforcer.carry_out`."""
-        return Enforcer(self.client, self._terms.client_id, self._progress, before_write).carry_out(measures)
+        known = OwnThings.of(self._terms.client_id, self._last_read)
+        return Enforcer(self.client, known, self._progress, before_write).carry_out(measures)

@@ -176,6 +176,8 @@ class FlowsExport(Representation):
     client_scopes: tuple[ScopeRepresentation, ...] = ()
     browser_flow: str | None = None
     direct_grant_flow: str | None = None
+    reset_credentials_flow: str | None = None
+    registration_flow: str | None = None
 
 
 class SessionRepresentation(Representation):

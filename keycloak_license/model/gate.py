@@ -52,9 +52,15 @@ class DoorKind(StrEnum):
     DIRECT_GRANT = "direct_grant"
     BROKER = "broker"
     """After a login at an identity provider, which never reaches a client's browser flow."""
+    RESET_CREDENTIALS = "reset_credentials"
+    """Who follows the link in a mail is logged in, without the browser flow; for the whole realm."""
+    REGISTRATION = "registration"
+    """Likewise who makes himself an account."""
 
 
 CLIENT_DOORS = (DoorKind.BROWSER, DoorKind.DIRECT_GRANT)
+REALM_DOORS = (DoorKind.RESET_CREDENTIALS, DoorKind.REGISTRATION)
+"""These always lead through some flow."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,8 +68,8 @@ class Door:
     """A binding of a flow."""
 
     kind: DoorKind
-    name: str
-    """A client id, or the alias of an identity provider."""
+    name: str = ""
+    """A client id, or the alias of an identity provider; empty for the realm itself."""
 
     @property
     def label(self) -> str:
@@ -75,6 +81,10 @@ class Door:
                 return f"direct grants of client {self.name}"
             case DoorKind.BROWSER:
                 return f"browser logins of client {self.name}"
+            case DoorKind.RESET_CREDENTIALS:
+                return "password resets"
+            case DoorKind.REGISTRATION:
+                return "registrations"
 
 
 @dataclass(frozen=True, slots=True)

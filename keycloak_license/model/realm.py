@@ -88,7 +88,8 @@ class RealmSnapshot:
     is known of its own users."""
     gaps: tuple[str, ...] = ()
     """One sentence for each thing that could not be read: anybody may be missing."""
-    client_ids: frozenset[str] = frozenset()
+    client_ids: Mapping[str, str] = field(default_factory=dict)
+    """Client id to Keycloak's id, for every client."""
     disabled_here: frozenset[str] = frozenset()
     """Ids of the users who carry our mark of having been disabled by us."""
     gate: GateReading | None = None

@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from keycloak_license.model.enforcement import access_role, seat_role
-from keycloak_license.model.gate import CLIENT_DOORS, Door, DoorKind, Flow, GateReading, NamedFlow, Step
+from keycloak_license.model.gate import (
+    CLIENT_DOORS,
+    REALM_DOORS,
+    Door,
+    DoorKind,
+    Flow,
+    GateReading,
+    NamedFlow,
+    Step,
+)
 from keycloak_license.model.measures import (
     DoorBound,
     GateMade,
@@ -29,8 +38,15 @@ _KIND_NAMES = {
     DoorKind.BROWSER: "license browser",
     DoorKind.DIRECT_GRANT: "license direct grant",
     DoorKind.BROKER: "license broker",
+    DoorKind.RESET_CREDENTIALS: "license reset credentials",
+    DoorKind.REGISTRATION: "license registration",
 }
-_BUILT_IN = {DoorKind.BROWSER: "browser", DoorKind.DIRECT_GRANT: "direct grant"}
+_BUILT_IN = {
+    DoorKind.BROWSER: "browser",
+    DoorKind.DIRECT_GRANT: "direct grant",
+    DoorKind.RESET_CREDENTIALS: "reset credentials",
+    DoorKind.REGISTRATION: "registration",
+}
 _COPY = "login"
 _MAX_NAME = 60
 """Characters of a client id or flow alias that go into an alias of ours; Keycloak takes 255 in all."""
@@ -103,6 +119,8 @@ def plan_gate(reading: GateReading, design: GateDesign) -> Iterator[GateMeasure]
     for door, flow_id in sorted(reading.bound.items()):
         if door not in gated and _is_ours(reading, flow_id):
             own_flow = find_own_flow(reading, door)
+            if own_flow is None and door.kind in REALM_DOORS:
+                own_flow = _default_flow(reading, door.kind)
             yield DoorBound(door, reading.flows[own_flow] if own_flow else None)
     yield from (GateRemoved(flow) for flow in surplus if flow.id in bound)
     yield from _plan_scopes_out(reading, design)
@@ -141,20 +159,29 @@ def _design_gates(reading: GateReading, design: GateDesign) -> Iterator[_Gate]:
                 login = _copy_step(reading, own_flow or _default_flow(reading, kind))
                 steps = (*login, *_refusals(design.client_id, admission))
                 yield _Gate(f"{_KIND_NAMES[kind]} {_short(client_id)}", Flow(steps), own_flow, (door,))
-    yield from _design_broker_gates(reading, design)
+    refusals = tuple(_scoped_refusals(reading, design))
+    if refusals:
+        yield from _design_realm_gates(reading, refusals)
+        yield from _design_broker_gates(reading, refusals)
 
 
-def _design_broker_gates(reading: GateReading, design: GateDesign) -> Iterator[_Gate]:
+def _design_realm_gates(reading: GateReading, refusals: tuple[Step, ...]) -> Iterator[_Gate]:
+    """Yield the gates of doors that all clients share; only those of the applications are refused."""
+    for kind in REALM_DOORS:
+        door = Door(kind)
+        own_flow = find_own_flow(reading, door) or _default_flow(reading, kind)
+        if door in reading.bound and own_flow is not None:
+            flow = Flow((*_copy_step(reading, own_flow), *refusals))
+            yield _Gate(_KIND_NAMES[kind], flow, own_flow, (door,))
+
+
+def _design_broker_gates(reading: GateReading, refusals: tuple[Step, ...]) -> Iterator[_Gate]:
     """Yield one gate for all identity providers that have the same steps of their own, or none."""
     doors: dict[str | None, list[Door]] = {}
     for door in sorted(reading.bound):
-        if door.kind is DoorKind.BROKER and design.admissions:
+        if door.kind is DoorKind.BROKER:
             doors.setdefault(find_own_flow(reading, door), []).append(door)
     allow = Step("REQUIRED", "allow-access-authenticator")
-    scopes = sorted(_scopes(reading, design).items())
-    refusals = [
-        step for scope, (_, admission) in scopes for step in _refusals(design.client_id, admission, scope)
-    ]
     for own_flow, members in doors.items():
         alias = _KIND_NAMES[DoorKind.BROKER]
         if own_flow is not None:
@@ -194,6 +221,12 @@ def _refusals(client_id: str, admission: Admission, scope: str | None = None) ->
         lacks = tuple(_lacks(f"{client_id}.{role}") for role in roles)
         deny = Step("REQUIRED", "deny-access-authenticator", {"denyErrorMessage": text})
         yield Step("CONDITIONAL", flow=Flow((*only, *lacks, deny), name=f"{name}{where}"))
+
+
+def _scoped_refusals(reading: GateReading, design: GateDesign) -> Iterator[Step]:
+    """Yield the refusals of every application, each for logins to its own clients only."""
+    for scope, (_, admission) in sorted(_scopes(reading, design).items()):
+        yield from _refusals(design.client_id, admission, scope)
 
 
 def _lacks(role: str) -> Step:

@@ -294,8 +294,8 @@ def taken_back(site: Site) -> Iterator[None]:
             file.unlink()
 
 
-Answer = tuple[int, str, bytes]
-"""Status, content type, body."""
+Answer = tuple[int, str, bytes] | tuple[int, str, bytes, str]
+"""Status, content type, body, and where it says that something new is."""
 Interfere = Callable[[str, str], Answer | None]
 """Given method and path, before they go on; an answer is sent in the place of Keycloak's."""
 
@@ -350,7 +350,8 @@ class CountingProxy:
             # The name that the client used stays: Keycloak puts it into the token, and wants it back.
             connection.request(method, path, body or None, dict(headers))
             response = connection.getresponse()
-            return response.status, response.headers.get("Content-Type", ""), response.read()
+            content_type, location = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
+            return response.status, content_type, response.read(), location
 
 
 class _Server(ThreadingHTTPServer):
@@ -382,8 +383,11 @@ def _passing_on(
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, content_type, text = answer(self.command, self.path, dict(self.headers.items()), body)
+            answered = answer(self.command, self.path, dict(self.headers.items()), body)
+            status, content_type, text, *location = answered
             self.send_response(status)
+            for where in filter(None, location):
+                self.send_header("Location", where)
             if content_type:
                 self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(text)))

@@ -27,7 +27,7 @@ class OtherTime(CountingProxy):
 
     def _pass_on(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         real = {name: self._real.get(value, value) for name, value in headers.items()}
-        status, content_type, text = super()._pass_on(method, path, real, body)
+        status, content_type, text, *_ = super()._pass_on(method, path, real, body)
         if path.endswith("/protocol/openid-connect/token") and status == 200:
             document = json.loads(text)
             shown = self._move(document["access_token"])

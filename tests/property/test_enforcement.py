@@ -20,7 +20,8 @@ from keycloak_license.model.enforcement import (
     access_role,
     seat_role,
 )
-from tests.fake_enforcement import own_role
+from keycloak_license.plan.gate import is_own_flow
+from tests.fake_enforcement import SimulatedGate, own_role
 from tests.fakes import MemoryLedger
 from tests.unit.services.world import NOON, World
 
@@ -190,6 +191,15 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 HISTORIES = st.lists(EVENTS, max_size=25)
 
 
+def before_us(gate: SimulatedGate) -> SimulatedGate:
+    """A realm with the same doors where nothing was ever gated."""
+    fresh = SimulatedGate()
+    for client_id, protocol in gate.protocols.items():
+        fresh.add_client(client_id, protocol)
+    fresh.add_provider("google")
+    return fresh
+
+
 def lead(history: list[Event], mode: Enforcement) -> Life:
     life = Life()
     for event in history:
@@ -243,8 +253,8 @@ def test_in_mode_observe_nothing_of_ours_is_left(history: list[Event]) -> None:
     assert life.own_roles().keys() <= {DISABLED_ROLE}
     assert life.holders(DISABLED_ROLE) == set()
     assert {each for each in life.people if not realm.is_enabled(each)} == life.disabled_by_admin
-    assert set(realm.gate.bound.values()) == {None}
-    assert {flow.alias for flow in realm.gate.flows.values()} == {"browser", "direct grant"}
+    assert realm.gate.bound == before_us(realm.gate).bound
+    assert not any(is_own_flow(flow) for flow in realm.gate.flows.values())
     assert realm.gate.own_scopes == frozenset()
 
 

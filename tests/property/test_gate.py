@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keycloak_license.model.gate import CLIENT_DOORS, Door, DoorKind, Flow, NamedFlow, Step
+from keycloak_license.model.gate import CLIENT_DOORS, REALM_DOORS, Door, DoorKind, Flow, NamedFlow, Step
 from keycloak_license.plan.gate import Admission, GateDesign, is_own_flow, plan_gate
 from tests.fake_enforcement import SimulatedGate, change_gate
 
@@ -34,7 +34,7 @@ class Doors(SimulatedGate):
             self.add_client(client_id, "saml" if client_id.endswith("saml") else "openid-connect")
         for provider in PROVIDERS:
             self.add_provider(provider)
-        self.own: dict[Door, str | None] = dict.fromkeys(self.bound)
+        self.own: dict[Door, str | None] = dict(self.bound)
         """What each door leads to as far as the admin is concerned; None is the realm's own."""
 
     def gate(self, design: GateDesign) -> None:
@@ -73,7 +73,7 @@ def bind(door: Door, alias: str | None) -> Edit:
 
     def edit(doors: Doors) -> None:
         found = [each.id for each in doors.flows.values() if each.alias == alias]
-        if found or alias is None:
+        if found or (alias is None and door.kind not in REALM_DOORS):
             doors.bound[door] = doors.own[door] = found[0] if found else None
 
     return edit
@@ -171,6 +171,10 @@ def test_a_gate_is_what_the_door_led_to_before_followed_by_the_refusals(
         own_id = doors.own[door]
         if own_id is not None:
             assert rest.pop(0).flow == doors.flows[own_id].flow
+        assert len(rest) == 2 * len(ADMISSIONS)
+    for kind in REALM_DOORS:
+        first, *rest = doors.flows[doors.bound[Door(kind)] or ""].flow.steps
+        assert first.flow == doors.flows[doors.own[Door(kind)] or ""].flow
         assert len(rest) == 2 * len(ADMISSIONS)
     others = {door: id_ for door, id_ in doors.bound.items() if door.name == "other-app"}
     assert others == {door: doors.own[door] for door in others}

@@ -27,7 +27,7 @@ class _Form(HTMLParser):
         super().__init__()
         self.action = ""
         self.fields: dict[str, str] = {}
-        self.links: list[tuple[str, str]] = []
+        self.links: list[str] = []
         self._words: list[str] = []
         self._inside = False
         self.feed(page)
@@ -43,7 +43,7 @@ class _Form(HTMLParser):
         if tag in ("input", "button") and self._inside and found.get("name"):
             self.fields.setdefault(found["name"], found.get("value", ""))
         if tag == "a":
-            self.links.append((found.get("id", ""), found.get("href", "")))
+            self.links.append(found.get("href", ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
@@ -95,8 +95,9 @@ class Browser:
         given = {name: value for name, value in form.fields.items() if name not in without}
         return self._follow("POST", urljoin(page.url, form.action), given | dict(fields))
 
-    def click(self, page: Page, link_id: str) -> Page:
-        [href] = (href for id_, href in page.form.links if id_ == link_id)
+    def click(self, page: Page, part: str) -> Page:
+        """Follow the first link whose address holds a word."""
+        href = next(href for href in page.form.links if part in href)
         return self.open(urljoin(page.url, href))
 
     def _follow(self, method: str, url: str, data: Mapping[str, str]) -> Page:
