@@ -94,7 +94,7 @@ def open_provisioner(settings: Settings, realm: str, admin: Admin) -> Provisione
 
 def open_cleaner(settings: Settings, realm: str, admin: Admin, mode: Enforcement) -> Cleaner:
     """Return what takes enforcement out of a realm, but for that of a mode, as an administrator."""
-    terms = replace(settings.enforcement_terms(realm), mode=mode)
+    terms = replace(settings.enforcement_terms(realm), mode=mode, is_leaving=True)
     client = KeycloakClient(_admin_access(settings, admin), realm)
     return Cleaner(KeycloakRealm(client, terms=terms), terms)
 

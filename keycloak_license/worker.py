@@ -145,6 +145,8 @@ class Ticker:
         )
         if not realm.is_complete:
             self._tell("sync_incomplete", realm.gaps)
+        elif report.refused:
+            self._tell("users_not_changed", tuple(sorted(report.refused)))
         elif realm.held:
             counts = Counter(each.application for each in realm.held)
             self._tell("releases_held", tuple(f"{name} {count}" for name, count in sorted(counts.items())))

@@ -32,6 +32,7 @@ from keycloak_license.model.measures import (
     ScopeRemoved,
     SeatRoleAssigned,
     SeatRoleRemoved,
+    TokensRevoked,
     UserDisabled,
     UserEnabled,
 )
@@ -189,6 +190,8 @@ def change_gate(gate: SimulatedGate, measure: GateMeasure) -> None:
             gate.client_scopes[measure.client_id] |= {measure.scope}
         case ScopeDetached():
             gate.client_scopes[measure.client_id] -= {measure.scope}
+        case TokensRevoked():
+            gate.cut_off.append(measure.client_id)
         case GateMade():
             assert not FORBIDDEN & {*measure.alias, *"".join(_names_in(measure.flow))}, measure
             assert measure.alias not in {flow.alias for flow in gate.flows.values()}, measure

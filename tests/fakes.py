@@ -21,7 +21,7 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.changes import (
     AttributeChange,
     AttributeSet,
-    RecordedChange,
+    SeatChange,
     SeatReleased,
     WaitingEnded,
 )
@@ -35,7 +35,7 @@ from keycloak_license.model.enforcement import (
     is_gate_role,
 )
 from keycloak_license.model.license import License
-from keycloak_license.model.measures import Measure, UserDisabled, UserEnabled
+from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.realm import (
     Group,
     RealmSnapshot,
@@ -147,6 +147,7 @@ class SimulatedRealm:
             server_time=self.server_time,
             silent_providers=self._disabled(),
             gaps=tuple(self._gaps(role_ids | group_ids)),
+            has_own_client=self.has_own_client,
             client_ids={each: each for each in (*self.gate.protocols, *self._own_client())},
             disabled_here=frozenset().union(
                 *(role_users[id_] for id_, name in own.items() if name == DISABLED_ROLE)
@@ -158,7 +159,7 @@ class SimulatedRealm:
         return [OWN_CLIENT] if self.has_own_client else []
 
     def _concerns_gate(self, own: Iterable[str]) -> bool:
-        return self.terms.mode is Enforcement.GATE or any(map(is_gate_role, own))
+        return self.terms.mode is Enforcement.GATE or self.terms.is_leaving or any(map(is_gate_role, own))
 
     def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
         self._refuse_when_cut_off()
@@ -197,7 +198,7 @@ class SimulatedRealm:
             else:
                 self.attributes.pop(change.name, None)
 
-    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[Refusal, ...]:
         if measures:
             self._refuse_when_cut_off()
         carry_out(self, measures, before_write)
@@ -416,16 +417,12 @@ class MemoryLedger:
         if self._leases[lease.realm][0] == lease:
             self._leases[lease.realm] = replace(lease, epoch=lease.epoch + 1), None
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[RecordedChange]) -> None:
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         self.renew_lease(lease)
         at = _in_utc(sync.synced_at)
         claims = dict(self._claims.get(sync.realm, {}))
         events: list[SeatEvent] = []
         for change in changes:
-            if isinstance(change, UserDisabled | UserEnabled):
-                who = change.application, change.user_id, change.username
-                events.append(SeatEvent(*who, change.kind, at, change.reason))
-                continue
             claim = change.claim
             key = claim.application, claim.user_id
             events.append(SeatEvent(*key, claim.username, change.kind, at, change.reason))
@@ -445,10 +442,21 @@ class MemoryLedger:
         self._failures.pop(sync.realm, None)
         self._events.setdefault(sync.realm, []).extend(events)
 
-    def record_failure(self, lease: Lease, at: datetime, reason: str) -> None:
+    def record_enforcement(
+        self, lease: Lease, at: datetime, done: Sequence[Disabling], refused: Sequence[str]
+    ) -> None:
+        self.renew_lease(lease)
+        for each in done:
+            who = each.application, each.user_id, each.username
+            event = SeatEvent(*who, each.kind, _in_utc(at), each.reason)
+            self._events.setdefault(lease.realm, []).append(event)
+        if sync := self._syncs.get(lease.realm):
+            self._syncs[lease.realm] = replace(sync, warnings=(*sync.warnings, *refused))
+
+    def record_failure(self, lease: Lease, at: datetime, reason: str, since: datetime | None = None) -> None:
         self.renew_lease(lease)
         known = self._failures.get(lease.realm)
-        since = known.since if known else _in_utc(at)
+        since = known.since if known else _in_utc(since or at)
         self._failures[lease.realm] = SyncFailure(since, _in_utc(at), reason)
 
     def add_licenses(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from keycloak_license.bootstrap import Admin, open_cleaner, open_database, open_provisioner
+from keycloak_license.bootstrap import PATIENCE_SECONDS, Admin, open_cleaner, open_database, open_provisioner
 from keycloak_license.cli.invocation import (
     Invocation,
     JsonOption,
@@ -16,9 +16,11 @@ from keycloak_license.cli.invocation import (
     invocation_of,
     is_interactive,
 )
-from keycloak_license.cli.output import print_json, print_lines
+from keycloak_license.cli.output import print_json, print_lines, print_warnings
 from keycloak_license.errors import ConfigurationError
+from keycloak_license.keycloak_api.provision import Provisioned
 from keycloak_license.model.enforcement import Enforcement
+from keycloak_license.services.lease import hold_lease
 
 PASSWORD_VARIABLE = "KEYCLOAK_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 
@@ -46,17 +48,20 @@ def init(  # noqa: PLR0913 - Typer takes one parameter for each option
     name, realm_settings = settings.realm(realm)
     admin = Admin(admin_user, _read_password(invocation, admin_password_file), admin_realm)
     provisioner = open_provisioner(settings, name, admin)
-    mode = Enforcement.OBSERVE if remove else realm_settings.enforcement
-    cleaned = open_cleaner(settings, name, admin, mode).clean()
-    if remove:
-        done = provisioner.remove()
-    else:
-        done = provisioner.provision(
-            mode,
-            installation_id=open_database(settings).load(name).installation_id,
-            client_secret=settings.keycloak.client_secret.get_secret_value() or None,
-        )
-    done.removed = [*cleaned, *done.removed]
+    ledger = open_database(settings)
+    with hold_lease(ledger, name, settings.sync.lease_seconds + PATIENCE_SECONDS) as fence:
+        mode = Enforcement.OBSERVE if remove else realm_settings.enforcement
+        cleaned = open_cleaner(settings, name, admin, mode).clean(fence.check)
+        if not remove:
+            done = provisioner.provision(
+                mode,
+                installation_id=ledger.load(name).installation_id,
+                client_secret=settings.keycloak.client_secret.get_secret_value() or None,
+            )
+        else:
+            # Whom we disabled and could not enable is known by a role of our client.
+            done = Provisioned() if cleaned.refused else provisioner.remove()
+    done.removed = [*cleaned.removed, *done.removed]
     if as_json:
         print_json(
             {
@@ -66,7 +71,12 @@ def init(  # noqa: PLR0913 - Typer takes one parameter for each option
                 "removed": done.removed,
             }
         )
-        return
+    else:
+        _print(done)
+    print_warnings(cleaned.refused)
+
+
+def _print(done: Provisioned) -> None:
     print_lines(f"Created {what}" for what in done.created)
     print_lines(f"Removed {what}" for what in done.removed)
     if not done.created and not done.removed:

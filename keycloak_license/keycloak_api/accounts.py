@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from keycloak_license.errors import NotThereError
+from keycloak_license.errors import NotThereError, RejectedRequestError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.model.enforcement import DISABLED_ROLE
@@ -50,20 +50,28 @@ def change_account(client: KeycloakClient, own: OwnRoles, change: AccountChange)
             case UserDisabled():
                 _disable(client, user, mappings, own)
             case UserEnabled():
-                client.put(user, {"enabled": True})
+                if not client.get(user, wire.USER).enabled:
+                    client.put(user, {"enabled": True})
                 client.delete(mappings, [own.reference(DISABLED_ROLE)])
             case _:
                 raise AssertionError(f"unknown change {change.kind}")
 
 
 def _disable(client: KeycloakClient, user: str, mappings: str, own: OwnRoles) -> None:
-    """Mark, then disable: who is disabled without our mark was so by an admin, and stays so for ever."""
+    """Mark, then disable: who is disabled without our mark was so by an admin, and stays so for ever.
+
+    Some directories do not let their users be disabled; then there is nothing to mark either.
+    """
     if not client.get(user, wire.USER).enabled:
         return
     client.create(mappings, [own.reference(DISABLED_ROLE)])
-    client.put(user, {"enabled": False})
-    # A disabled user keeps his sessions until they are ended.
+    # A disabled user would keep his sessions, and have them again when he is enabled.
     client.create(f"{user}/logout", None)
+    try:
+        client.put(user, {"enabled": False})
+    except RejectedRequestError:
+        client.delete(mappings, [own.reference(DISABLED_ROLE)])
+        raise
 
 
 def _end_sessions(client: KeycloakClient, user: str, client_uuids: Iterable[str]) -> None:

@@ -30,6 +30,8 @@ from keycloak_license.errors import (
 
 MAX_RETRY_AFTER_SECONDS = 30.0
 
+_ERROR_MESSAGE = re.compile(r'"(?:errorMessage|error)"\s*:\s*"([A-Za-z0-9 .,_-]{1,100})"')
+
 _READ_RIGHTS = {
     "users": "view-users",
     "groups": "view-users",
@@ -120,9 +122,16 @@ def explain_status(call: Call, response: requests.Response) -> KeycloakLicenseEr
             return error
         case status:
             return RejectedRequestError(
-                f"Keycloak at {call.access.url} answered {call} with status {status}, which means that "
-                "this program and the server do not understand each other: check the server's version"
+                f"Keycloak at {call.access.url} answered {call} with status {status}{_own_words(response)}, "
+                "which means that this program and the server do not understand each other: check the "
+                "server's version"
             )
+
+
+def _own_words(response: requests.Response) -> str:
+    """Return what Keycloak says itself about a refusal, as far as it fits into a sentence."""
+    found = _ERROR_MESSAGE.search(response.text)
+    return f" ({found[1].rstrip('.')})" if found else ""
 
 
 def explain_missing_right(call: Call) -> str:

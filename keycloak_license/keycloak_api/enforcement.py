@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Self, assert_never
 from urllib.parse import quote
 
-from keycloak_license.errors import AlreadyThereError, NotThereError, RejectedRequestError
+from keycloak_license.errors import AlreadyThereError, NotThereError, UnavailableError, UnreachableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.accounts import OwnRoles, change_account
 from keycloak_license.keycloak_api.client import KeycloakClient
@@ -40,6 +40,7 @@ from keycloak_license.model.measures import (
     LeakClosed,
     Measure,
     RealmMeasure,
+    Refusal,
     RoleCreated,
     RoleMeasure,
     RoleRemoved,
@@ -48,6 +49,7 @@ from keycloak_license.model.measures import (
     ScopeDetached,
     ScopeMeasure,
     ScopeRemoved,
+    TokensRevoked,
 )
 from keycloak_license.model.progress import Progress
 from keycloak_license.model.realm import Group, RealmSnapshot
@@ -56,6 +58,9 @@ WORKERS = 4
 """Measured with 2 cores: 2.7 ms a role mapping against 5 ms one after the other; more gain nothing."""
 CHECK_SECONDS = 0.5
 """How often, at least, the lease is checked while many users are changed: far below what it lasts."""
+
+MARGIN_SECONDS = 2
+"""What Keycloak shows of its clock is cut to seconds, and a token of the very second counts as newer."""
 
 BeforeWrite = Callable[[], None]
 
@@ -94,12 +99,12 @@ class Enforcer:
         self._uuid_of = cache(self._find_uuid)
         self._reference = cache(self._find_role)
 
-    def carry_out(self, measures: Sequence[Measure]) -> tuple[str, ...]:
-        """Do everything in order, and return a sentence for each user whom Keycloak would not change.
+    def carry_out(self, measures: Sequence[Measure]) -> tuple[Refusal, ...]:
+        """Do everything in order, and return which users Keycloak would not change.
 
         Raises what the client raises; everything done so far stays, and the next sync goes on from there.
         """
-        refused: list[str] = []
+        refused: list[Refusal] = []
         for concerns_users, group in groupby(measures, lambda each: isinstance(each, AccountChange)):
             if concerns_users:
                 refused += self._change_accounts([each for each in group if isinstance(each, AccountChange)])
@@ -110,9 +115,9 @@ class Enforcer:
                     self._change_realm(measure)
         return tuple(refused)
 
-    def _change_accounts(self, changes: Sequence[AccountChange]) -> list[str]:
+    def _change_accounts(self, changes: Sequence[AccountChange]) -> list[Refusal]:
         own = OwnRoles(self._own_uuid(), self._reference, self._uuid_of)
-        refused: list[str] = []
+        refused: list[Refusal] = []
 
         def change(each: AccountChange) -> None:
             self._check_now_and_then()
@@ -122,13 +127,16 @@ class Enforcer:
         for role in {getattr(each, "role", DISABLED_ROLE) for each in changes}:
             self._reference(role)
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="enforcement") as pool:
-            futures = [pool.submit(change, each) for each in changes]
+            futures = {pool.submit(change, each): each for each in changes}
             try:
                 for done, future in enumerate(as_completed(futures), start=1):
                     try:
                         future.result()
-                    except RejectedRequestError as error:
-                        refused.append(f"A user could not be changed ({error})")
+                    except UnreachableError:
+                        raise
+                    except UnavailableError as error:
+                        # One whom Keycloak cannot change must not keep it from changing the others.
+                        refused.append(Refusal(futures[future].user_id, str(error)))
                     self._progress("users", done, len(changes))
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -148,6 +156,8 @@ class Enforcer:
                 self._change_roles(measure)
             case ScopeCreated() | ScopeRemoved() | ScopeAttached() | ScopeDetached():
                 self._change_scopes(measure)
+            case TokensRevoked():
+                self._cut_off([measure.client_id])
             case GateMade():
                 flow_id = make_gate(self._client, measure, self._before_write)
                 for door in measure.doors:
@@ -188,10 +198,7 @@ class Enforcer:
                 path = f"{self._path_of(seat_role(measure.application))}/composites"
                 client.create(path, [self._reference(access_role(measure.application))])
             case AccessClosed():
-                for client_id in measure.clients:
-                    self._cut_off(client_id)
-                path = f"{self._path_of(seat_role(measure.application))}/composites"
-                client.delete(path, [self._reference(access_role(measure.application))])
+                self._close(measure)
 
     def _change_scopes(self, measure: ScopeMeasure) -> None:
         client = self._client
@@ -207,18 +214,33 @@ class Enforcer:
         elif uuid := self._uuid_of(measure.client_id):
             path = f"clients/{uuid}/default-client-scopes/{scope_id}"
             if isinstance(measure, ScopeAttached):
+                # One that is optional there would stay so, and is asked for by nobody.
+                with suppress(NotThereError):
+                    client.delete(f"clients/{uuid}/optional-client-scopes/{scope_id}")
                 client.put(path, {})
             else:
                 client.delete(path)
 
-    def _cut_off(self, client_id: str) -> None:
-        """Make worthless every token that a client has, from the next refresh on."""
-        if uuid := self._uuid_of(client_id):
-            at = self._client.present_server_time or datetime.now(UTC)
-            # Tokens of this very second count as older.
-            self._client.put(f"clients/{uuid}", {"notBefore": int(at.timestamp()) + 1})
+    def _close(self, measure: AccessClosed) -> None:
+        """Cut off, then close, which marks it as done; and cut off once more whoever came in between."""
+        began = time.monotonic()
+        self._cut_off(measure.clients)
+        path = f"{self._path_of(seat_role(measure.application))}/composites"
+        with suppress(NotThereError):
+            self._client.delete(path, [self._reference(access_role(measure.application))])
+        if time.monotonic() - began > MARGIN_SECONDS / 2:
+            self._cut_off(measure.clients)
+
+    def _cut_off(self, client_ids: Sequence[str]) -> None:
+        """Make worthless every token that clients have, from the next refresh on."""
+        for client_id in client_ids:
+            if uuid := self._uuid_of(client_id):
+                self._before_write()
+                at = self._client.present_server_time or datetime.now(UTC)
+                self._client.put(f"clients/{uuid}", {"notBefore": int(at.timestamp()) + MARGIN_SECONDS})
 
     def _bind(self, door: Door, flow_id: str | None, alias: str | None) -> None:
+        self._before_write()
         if door.kind is DoorKind.BROKER:
             bind_provider(self._client, door.name, alias)
         elif door.kind in REALM_DOORS:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from keycloak_license.errors import NotThereError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.model.enforcement import MADE_BY_US
 from keycloak_license.model.gate import Door, DoorKind, Flow, Step
 from keycloak_license.model.measures import GateMade
 
@@ -67,7 +68,7 @@ def _add_steps(
             _add_copy(client, execution, step.flow, f"{alias} {step.flow.name}")
         else:
             inner_alias = f"{alias} {step.flow.name}"
-            inner_id = _make_flow(client, inner_alias, step.flow)
+            inner_id = _make_flow(client, inner_alias, step.flow, description=MADE_BY_US)
             client.make("authentication/executions", execution | _inside(inner_id))
             _add_steps(client, inner_id, inner_alias, step.flow, before_write)
 
@@ -91,7 +92,7 @@ def _inside(flow_id: str) -> dict[str, object]:
 
 
 def _make_flow(
-    client: KeycloakClient, alias: str, flow: Flow, *, is_top: bool = False, description: str = ""
+    client: KeycloakClient, alias: str, flow: Flow, *, is_top: bool = False, description: str
 ) -> str:
     body = {"alias": alias, "providerId": flow.provider, "topLevel": is_top, "builtIn": False}
     return client.make(FLOWS, body | {"description": description})

@@ -58,20 +58,15 @@ def _read_flows(export: wire.FlowsExport) -> dict[str, NamedFlow]:
     }
 
     def build(flow: wire.FlowRepresentation, above: frozenset[str]) -> Flow:
-        return Flow(
-            tuple(
-                Step(
-                    step.requirement,
-                    step.authenticator,
-                    configs.get(step.authenticator_config or "", {}),
-                    build(by_alias[step.flow_alias], above | {step.flow_alias})
-                    if step.flow_alias in by_alias.keys() - above
-                    else None,
-                )
-                for step in sorted(flow.authentication_executions, key=lambda each: each.priority)
-            ),
-            flow.provider_id,
-        )
+        steps: list[tuple[int, str, Step]] = []
+        for each in flow.authentication_executions:
+            name = each.flow_alias or ""
+            inner = build(by_alias[name], above | {name}) if name in by_alias.keys() - above else None
+            config = configs.get(each.authenticator_config or "", {})
+            step = Step(each.requirement, each.authenticator, config, inner)
+            # Which of two with the same priority comes first, the database decides, and anew for a copy.
+            steps.append((each.priority, repr(step), step))
+        return Flow(tuple(step for _, _, step in sorted(steps, key=lambda each: each[:2])), flow.provider_id)
 
     return {
         flow.id: NamedFlow(
@@ -79,7 +74,7 @@ def _read_flows(export: wire.FlowsExport) -> dict[str, NamedFlow]:
             flow.alias,
             build(flow, frozenset({flow.alias})),
             flow.description or "",
-            is_top=flow.top_level and flow.alias not in inside,
+            is_inside=flow.alias in inside,
         )
         for flow in export.authentication_flows
     }

@@ -80,7 +80,9 @@ class Provisioner:
             self._auth_realm.put(f"clients/{client.id}", {"enabled": True, "serviceAccountsEnabled": True})
             done.created.append("service account")
         self._grant_rights(client, RIGHTS[enforcement], done)
-        if enforcement is not Enforcement.OBSERVE:
+        if enforcement is Enforcement.OBSERVE:
+            self._remove_role_client(done)
+        else:
             self._provide_roles(enforcement, done)
         if self._find_role() is None:
             self._realm.create("roles", _ROLE)
@@ -107,10 +109,7 @@ class Provisioner:
         client = self._list_client()
         if client is not None and MARK in client.attributes:
             self._remove_client(client, done)
-        for each in self._realm.get("clients", wire.OWNED_CLIENTS, clientId=self._client_id):
-            if MARK in each.attributes and self._realm.realm != self._auth_realm.realm:
-                self._realm.delete(f"clients/{each.id}")
-                done.removed.append(f"client {self._client_id} for roles")
+        self._remove_role_client(done)
         return done
 
     def _provide_roles(self, enforcement: Enforcement, done: Provisioned) -> None:
@@ -127,6 +126,14 @@ class Provisioner:
                 body = {"name": DISABLED_ROLE, "description": "Disabled by us", "attributes": attributes}
                 self._realm.create(f"clients/{client_uuid}/roles", body)
                 done.created.append(f"role {self._client_id}/{DISABLED_ROLE}")
+
+    def _remove_role_client(self, done: Provisioned) -> None:
+        if self._realm.realm == self._auth_realm.realm:
+            return
+        for each in self._realm.get("clients", wire.OWNED_CLIENTS, clientId=self._client_id):
+            if MARK in each.attributes:
+                self._realm.delete(f"clients/{each.id}")
+                done.removed.append(f"client {self._client_id} for roles")
 
     def _role_client(self) -> dict[str, object]:
         return _CLIENT | {"clientId": self._client_id, "serviceAccountsEnabled": False}

@@ -21,6 +21,7 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.enforcement import (
     DISABLED_ROLE,
     MANAGERS,
+    MARK,
     Enforcement,
     EnforcementTerms,
     is_gate_role,
@@ -46,7 +47,9 @@ def read_realm(
     server_time = client.present_server_time
     realm, graph = structure.realm, structure.graph
     counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
-    own = {role.id: role for role in graph.roles.values() if terms.is_own(role)}
+    marked = {each.client_id for each in structure.clients if MARK in each.attributes}
+    has_own_client = terms.client_id in marked
+    own = {role.id: role for role in graph.roles.values() if has_own_client and terms.is_own(role)}
     holders = _HolderReader(client, structure, progress)
     asked = [*counted, *own, *_manager_roles(terms, graph.roles)]
     holders.read_roles(sorted(containing_roles(graph.composites, asked) & graph.roles.keys()))
@@ -73,6 +76,7 @@ def read_realm(
         server_time=server_time,
         silent_providers=silence.providers,
         gaps=(*holders.gaps, *silence.gaps),
+        has_own_client=has_own_client,
         client_ids={each.client_id: each.id for each in structure.clients},
         disabled_here=frozenset().union(
             *(holders.role_users[id_] for id_, role in own.items() if role.name == DISABLED_ROLE)
@@ -90,7 +94,7 @@ def _manager_roles(terms: EnforcementTerms, roles: Mapping[str, Role]) -> list[s
 
 def _concerns_gate(terms: EnforcementTerms, own: Iterable[Role]) -> bool:
     """Whether there is a gate, or is to be one."""
-    return terms.mode is Enforcement.GATE or any(is_gate_role(role.name) for role in own)
+    return terms.mode is Enforcement.GATE or terms.is_leaving or any(is_gate_role(role.name) for role in own)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from keycloak_license.keycloak_api.writer import BeforeWrite, ensure_writable, w
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
-from keycloak_license.model.measures import Measure
+from keycloak_license.model.measures import Measure, Refusal
 from keycloak_license.model.progress import Progress, no_progress
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 
@@ -73,7 +73,7 @@ class KeycloakRealm:
         """See `writer.write_attributes`."""
         write_attributes(self.client, changes, before_write)
 
-    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[Refusal, ...]:
         """See `enforcement.Enforcer.carry_out`."""
         known = OwnThings.of(self._terms.client_id, self._last_read)
         return Enforcer(self.client, known, self._progress, before_write).carry_out(measures)

@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from threading import RLock
 from typing import Any
 
 import requests
@@ -71,6 +72,7 @@ class Session(KeycloakOpenIDConnection):
         self._logged_in = 0.0
         """When that was, on a clock that nobody can set."""
         self._adapter = CountingAdapter()
+        self._renewal = RLock()
         super().__init__(
             server_url=_base(access),
             grant_type="client_credentials" if access.username is None else "password",
@@ -125,6 +127,11 @@ class Session(KeycloakOpenIDConnection):
             raise explain_login_failure(self.access, error, self._login.retry_after_seconds) from error
         except (KeyError, TypeError, ValueError) as error:
             raise not_keycloak(self.access, "its login answers without a token") from error
+
+    def _refresh_if_required(self) -> None:
+        """Renew a token that runs out, once, however many threads find it out at the same time."""
+        with self._renewal:
+            super()._refresh_if_required()
 
     def refresh_token(self) -> None:
         """Log in again: as cheap as a refresh, and one way less to fail."""

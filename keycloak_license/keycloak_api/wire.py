@@ -82,6 +82,7 @@ class ClientRepresentation(Representation):
     client_id: str
     service_accounts_enabled: bool = False
     protocol: str | None = None
+    attributes: dict[str, str | None] = Field(default_factory=dict)
     authentication_flow_binding_overrides: dict[str, str] = Field(default_factory=dict)
     """Flow id by kind of door; an empty one is none."""
     default_client_scopes: tuple[str, ...] = ()

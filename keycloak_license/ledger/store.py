@@ -5,7 +5,7 @@ Made by `bootstrap`, used by `services` as `ports.Ledger`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
@@ -19,14 +19,14 @@ from keycloak_license.ledger.lease import LEASE_DURATION, end, renew, take
 from keycloak_license.ledger.schema import migrate, read_revision
 from keycloak_license.ledger.tables import claims, licenses, seat_events, sync_failures
 from keycloak_license.model.changes import (
-    RecordedChange,
     SeatAssigned,
+    SeatChange,
     SeatDisplaced,
     SeatReleased,
     WaitingEnded,
     WaitingStarted,
 )
-from keycloak_license.model.measures import UserDisabled, UserEnabled
+from keycloak_license.model.measures import AccountChange, Disabling
 from keycloak_license.model.record import (
     Lease,
     RealmRecord,
@@ -117,8 +117,8 @@ class SqlLedger:
         with writing(self._engine) as connection:
             end(connection, lease)
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[RecordedChange]) -> None:
-        """Carry out claim changes, write all as seat events and the sync itself, as one transaction."""
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+        """Carry out claim changes, write their seat events and the sync itself, as one transaction."""
         outcome = _outcome(changes)
         kept = [rows.row(sync.realm, claim) for claim in outcome.values() if claim is not None]
         ended = [
@@ -136,12 +136,25 @@ class SqlLedger:
             if events:
                 connection.execute(insert(seat_events), events)
 
-    def record_failure(self, lease: Lease, at: datetime, reason: str) -> None:
+    def record_enforcement(
+        self, lease: Lease, at: datetime, done: Sequence[Disabling], refused: Sequence[str]
+    ) -> None:
+        """Add to a sync who was disabled and enabled after it was recorded, and what could not be done."""
+        with writing(self._engine) as connection:
+            renew(connection, lease)
+            events = [rows.row(lease.realm, _event(change, at)) for change in done]
+            if events:
+                connection.execute(insert(seat_events), events)
+            sync = rows.read_sync(connection, lease.realm)
+            if sync and refused:
+                rows.put_sync(connection, replace(sync, warnings=(*sync.warnings, *refused)))
+
+    def record_failure(self, lease: Lease, at: datetime, reason: str, since: datetime | None = None) -> None:
         """Keep that a sync ended without a result, until one is recorded."""
         with writing(self._engine) as connection:
             renew(connection, lease)
             known = rows.read(connection, sync_failures, SyncFailure, sync_failures.c.realm == lease.realm)
-            since = known[0].since if known else at
+            since = known[0].since if known else since or at
             rows.put(connection, sync_failures, [rows.row(lease.realm, SyncFailure(since, at, reason))])
 
     def add_licenses(
@@ -202,7 +215,7 @@ def _key(claim: Claim) -> Key:
     return claim.application, claim.user_id
 
 
-def _outcome(changes: Sequence[RecordedChange]) -> dict[Key, Claim | None]:
+def _outcome(changes: Sequence[SeatChange]) -> dict[Key, Claim | None]:
     """Return how each claim that is touched looks in the end; None when it is gone."""
     outcome: dict[Key, Claim | None] = {}
     for change in changes:
@@ -211,13 +224,11 @@ def _outcome(changes: Sequence[RecordedChange]) -> dict[Key, Claim | None]:
                 outcome[_key(change.claim)] = change.claim
             case SeatReleased() | WaitingEnded():
                 outcome[_key(change.claim)] = None
-            case UserDisabled() | UserEnabled():
-                continue
             case _:
                 assert_never(change)
     return outcome
 
 
-def _event(change: RecordedChange, at: datetime) -> SeatEvent:
-    user = change if isinstance(change, UserDisabled | UserEnabled) else change.claim
+def _event(change: SeatChange | Disabling, at: datetime) -> SeatEvent:
+    user = change if isinstance(change, AccountChange) else change.claim
     return SeatEvent(user.application, user.user_id, user.username, change.kind, at, change.reason)

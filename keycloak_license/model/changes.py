@@ -7,7 +7,7 @@ measures of enforcement, every exit prints `kind`.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from keycloak_license.model.measures import Measure, UserDisabled, UserEnabled
+from keycloak_license.model.measures import Measure
 from keycloak_license.model.seat import Claim
 
 
@@ -74,6 +74,4 @@ class AttributeRemoved:
 
 SeatChange = SeatAssigned | SeatReleased | SeatDisplaced | WaitingStarted | WaitingEnded
 AttributeChange = AttributeSet | AttributeRemoved
-RecordedChange = SeatChange | UserDisabled | UserEnabled
-"""What the ledger keeps as history."""
 Change = SeatChange | AttributeChange | Measure

@@ -22,6 +22,8 @@ class Enforcement(StrEnum):
 OWN_CLIENT = "keycloak-license"
 MARK = "keycloak-license.owned"
 """The attribute of everything in Keycloak that we made."""
+MADE_BY_US = "Made by keycloak-license"
+"""How the description of everything begins that has one."""
 MANAGE_LICENSES = "manage-licenses"
 """The realm role whose holders always reach the License Management screen."""
 MANAGERS = Application("manage-licenses", "License managers", roles=(MANAGE_LICENSES,))
@@ -56,6 +58,8 @@ class EnforcementTerms:
     may_disable_federated: bool = False
     contact: str = "your administrator"
     """Whom a refused person is told to ask."""
+    is_leaving: bool = False
+    """Whether the realm is searched for all that was ever made there, to take it out."""
 
     def is_own(self, role: Role) -> bool:
         """Whether a role is one that enforcement made."""

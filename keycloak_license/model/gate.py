@@ -41,8 +41,8 @@ class NamedFlow:
     alias: str
     flow: Flow
     description: str = ""
-    is_top: bool = True
-    """Whether it can be bound; the others are inside of one."""
+    is_inside: bool = False
+    """Whether it is part of another one."""
 
 
 class DoorKind(StrEnum):

@@ -4,6 +4,7 @@ Made by `plan.enforcement` and `plan.gate`, carried out by `keycloak_api.enforce
 plan; the ledger keeps who was disabled and enabled as history.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, assert_never
 
@@ -97,6 +98,14 @@ class AccessClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class TokensRevoked:
+    """What was signed in to a client while its gate stood open ends; who may get in comes back."""
+
+    kind: ClassVar[str] = "tokens_revoked"
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScopeCreated:
     """A client scope of ours is made."""
 
@@ -161,9 +170,28 @@ class GateRemoved:
 
 RoleMeasure = RoleCreated | RoleRemoved | LeakClosed | AccessOpened | AccessClosed
 ScopeMeasure = ScopeCreated | ScopeRemoved | ScopeAttached | ScopeDetached
-GateMeasure = ScopeMeasure | GateMade | DoorBound | GateRemoved
+GateMeasure = ScopeMeasure | TokensRevoked | GateMade | DoorBound | GateRemoved
 RealmMeasure = RoleMeasure | GateMeasure
 Measure = AccountChange | RealmMeasure
+Disabling = UserDisabled | UserEnabled
+"""What the ledger keeps as history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """That Keycloak did not change a user, as its rules or those of his directory are."""
+
+    user_id: str
+    why: str
+    """A sentence without his name."""
+
+
+def explain_refusals(refusals: Sequence[Refusal]) -> tuple[str, ...]:
+    """Return one sentence for all of them; none where there are none."""
+    if not refusals:
+        return ()
+    who = "1 user was" if len(refusals) == 1 else f"{len(refusals)} users were"
+    return (f"{who} not changed, one of them because: {refusals[0].why}",)
 
 
 def describe_measure(measure: RealmMeasure) -> str:
@@ -175,6 +203,8 @@ def describe_measure(measure: RealmMeasure) -> str:
             return f"role {measure.role} of {measure.holder.label}"
         case AccessOpened() | AccessClosed():
             return measure.application
+        case TokensRevoked():
+            return f"client {measure.client_id}"
         case ScopeCreated() | ScopeRemoved():
             return f"client scope {measure.scope}"
         case ScopeAttached() | ScopeDetached():

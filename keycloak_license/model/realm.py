@@ -90,6 +90,8 @@ class RealmSnapshot:
     """One sentence for each thing that could not be read: anybody may be missing."""
     client_ids: Mapping[str, str] = field(default_factory=dict)
     """Client id to Keycloak's id, for every client."""
+    has_own_client: bool = False
+    """Whether the client for our roles is there and carries our mark."""
     disabled_here: frozenset[str] = frozenset()
     """Ids of the users who carry our mark of having been disabled by us."""
     gate: GateReading | None = None

@@ -76,6 +76,8 @@ class SyncReport:
     realm: RealmReport
     changes: tuple[Change, ...]
     is_dry_run: bool
+    refused: tuple[str, ...] = ()
+    """What Keycloak would not do, as sentences; part of the warnings as well."""
 
 
 @dataclass(frozen=True, slots=True)

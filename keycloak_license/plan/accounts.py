@@ -11,7 +11,7 @@ from keycloak_license.model.measures import Measure, UserDisabled, UserEnabled
 from keycloak_license.model.realm import RealmSnapshot
 from keycloak_license.model.seat import Claim
 from keycloak_license.plan.consumers import resolve_consumers
-from keycloak_license.plan.own_roles import EnforcementInputs, find_role, is_silent, username
+from keycloak_license.plan.own_roles import EnforcementInputs, find_role, username
 
 
 def plan_accounts(inputs: EnforcementInputs) -> Iterator[Measure]:
@@ -30,7 +30,7 @@ def plan_accounts(inputs: EnforcementInputs) -> Iterator[Measure]:
         return
     for user_id, claim in sorted(short.items()):
         user = snapshot.users.get(user_id)
-        if user is not None and user.enabled and not is_silent(snapshot, user_id):
+        if user is not None and user.enabled:
             reason = "enabled_without_seat" if user_id in snapshot.disabled_here else "no_free_seat"
             yield UserDisabled(claim.application, user_id, claim.username, reason)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from keycloak_license.model.application import Application
 from keycloak_license.model.license import Reason
 from keycloak_license.plan.gate import Admission, GateDesign
-from keycloak_license.plan.own_roles import EnforcementInputs, find_role, gate_role_names
-from keycloak_license.plan.seat_roles import find_leaks
+from keycloak_license.plan.own_roles import EnforcementInputs
+from keycloak_license.plan.seat_roles import find_leaks, stood_open
 
 
 def design_gate(inputs: EnforcementInputs) -> GateDesign:
@@ -37,9 +37,11 @@ def gate_warnings(inputs: EnforcementInputs) -> Iterator[str]:
             "missing: run keycloak-license init"
         )
         return
-    missing = sorted(each for each in gate_role_names(inputs.applications) if find_role(inputs, each) is None)
-    if missing and any(flow.alias.startswith("license ") for flow in inputs.snapshot.gate.flows.values()):
-        yield f"The gate let everybody in, because {', '.join(missing)} was missing: it is made again"
+    for application, missing in stood_open(inputs).items():
+        yield (
+            f"The gate of {application} let everybody in for want of {' and '.join(missing)}, which is made "
+            "again"
+        )
     for leak in find_leaks(inputs):
         yield f"The gate let people in without a seat: {leak.holder.label} had {leak.role}, and loses it"
 

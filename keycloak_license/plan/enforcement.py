@@ -53,10 +53,10 @@ def enforcement_warnings(inputs: EnforcementInputs) -> Iterator[str]:
     snapshot, terms = inputs.snapshot, inputs.terms
     if terms.mode is Enforcement.OBSERVE or inputs.is_disputed:
         return
-    if terms.client_id not in snapshot.client_ids:
+    if not snapshot.has_own_client:
         yield (
-            f"Realm {snapshot.realm} has no client {terms.client_id}, so that nothing can be enforced there: "
-            "run keycloak-license init"
+            f"Realm {snapshot.realm} has no client {terms.client_id} that init made, so that nothing can be "
+            "enforced there: run keycloak-license init"
         )
     elif terms.mode is Enforcement.GATE:
         yield from gate_warnings(inputs)
@@ -66,19 +66,19 @@ def enforcement_warnings(inputs: EnforcementInputs) -> Iterator[str]:
 
 def _plan_gate(inputs: EnforcementInputs) -> Iterator[Measure]:
     """Yield the gate, after the roles without which it would let everybody in or nobody."""
-    if inputs.terms.client_id not in inputs.snapshot.client_ids:
+    if not inputs.snapshot.has_own_client:
         return
     yield from plan_seat_roles(inputs)
     if inputs.snapshot.gate is not None:
         yield from plan_gate(inputs.snapshot.gate, design_gate(inputs))
-    yield from plan_old_roles(inputs)
+        yield from plan_old_roles(inputs)
 
 
 def _plan_no_gate(inputs: EnforcementInputs) -> Iterator[Measure]:
     """Yield what takes the gate out; its roles go last, so that a crash leaves the reason to go on."""
     if inputs.snapshot.gate is not None:
         yield from plan_gate(inputs.snapshot.gate, GateDesign(inputs.terms.client_id, {}))
-    yield from (RoleRemoved(role.name) for role in own_roles(inputs) if is_gate_role(role.name))
+        yield from (RoleRemoved(role.name) for role in own_roles(inputs) if is_gate_role(role.name))
 
 
 def _plan_no_disabling(inputs: EnforcementInputs) -> Iterator[Measure]:

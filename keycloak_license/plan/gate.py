@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import count
 
-from keycloak_license.model.enforcement import access_role, seat_role
+from keycloak_license.model.enforcement import MADE_BY_US, access_role, seat_role
 from keycloak_license.model.gate import (
     CLIENT_DOORS,
     REALM_DOORS,
@@ -30,10 +31,10 @@ from keycloak_license.model.measures import (
     ScopeCreated,
     ScopeDetached,
     ScopeRemoved,
+    TokensRevoked,
 )
 
-_MARK = "Made by keycloak-license"
-_IN_PLACE_OF = re.compile(rf"{_MARK} in place of flow (\S+)")
+_IN_PLACE_OF = re.compile(rf"{MADE_BY_US} in place of flow (\S+)")
 _KIND_NAMES = {
     DoorKind.BROWSER: "license browser",
     DoorKind.DIRECT_GRANT: "license direct grant",
@@ -89,13 +90,18 @@ class _Gate:
     doors: tuple[Door, ...]
 
     @property
-    def aliases(self) -> tuple[str, str]:
-        """Both names it may have: a gate in use is replaced by one of the other name."""
-        return self.alias, f"{self.alias} 2"
+    def aliases(self) -> Iterator[str]:
+        """Every name it may have: a gate in use is replaced by one of another name."""
+        return (self.alias if number == 1 else f"{self.alias} {number}" for number in count(1))
+
+    def is_named(self, alias: str) -> bool:
+        """Whether an alias is one of these."""
+        rest = alias.removeprefix(f"{self.alias} ")
+        return alias == self.alias or (rest != alias and rest.isdecimal())
 
     @property
     def description(self) -> str:
-        return f"{_MARK} in place of flow {self.own_flow}" if self.own_flow else _MARK
+        return f"{MADE_BY_US} in place of flow {self.own_flow}" if self.own_flow else MADE_BY_US
 
 
 def plan_gate(reading: GateReading, design: GateDesign) -> Iterator[GateMeasure]:
@@ -105,34 +111,56 @@ def plan_gate(reading: GateReading, design: GateDesign) -> Iterator[GateMeasure]
     """
     gates = [(gate, _find_standing(reading, gate)) for gate in _design_gates(reading, design)]
     kept = {standing.id for _, standing in gates if standing}
-    bound = set(reading.bound.values())
+    in_use = _in_use(reading)
     ours = sorted((flow for flow in reading.flows.values() if is_own_flow(flow)), key=lambda each: each.alias)
-    surplus = [flow for flow in ours if flow.is_top and flow.id not in kept]
+    surplus = [flow for flow in ours if not flow.is_inside and flow.id not in kept]
     yield from _plan_scopes_in(reading, design)
-    yield from (GateRemoved(flow) for flow in surplus if flow.id not in bound)
+    yield from (GateRemoved(flow) for flow in surplus if flow.id not in in_use)
     for gate, standing in gates:
         if standing is None:
             yield GateMade(_free_alias(reading, gate), gate.flow, gate.description, gate.doors)
-            continue
-        yield from (DoorBound(door, standing) for door in gate.doors if reading.bound[door] != standing.id)
+        else:
+            doors = (door for door in gate.doors if reading.bound[door] != standing.id)
+            yield from (DoorBound(door, standing) for door in doors)
     gated = {door for gate, _ in gates for door in gate.doors}
+    yield from _plan_revoking(reading, gated)
+    yield from _plan_giving_back(reading, gated)
+    bound = set(reading.bound.values()) - set(reading.defaults.values())
+    yield from (GateRemoved(flow) for flow in surplus if flow.id in bound)
+    yield from _plan_scopes_out(reading, design)
+
+
+def _plan_revoking(reading: GateReading, gated: set[Door]) -> Iterator[TokensRevoked]:
+    """Yield the clients that people got into without a gate until now."""
+    for door in sorted(gated):
+        if door.kind is DoorKind.BROWSER and not _is_ours(reading, reading.bound[door]):
+            yield TokensRevoked(door.name)
+
+
+def _plan_giving_back(reading: GateReading, gated: set[Door]) -> Iterator[DoorBound]:
+    """Yield what gives doors their own flows back that are to be gated no longer."""
     for door, flow_id in sorted(reading.bound.items()):
         if door not in gated and _is_ours(reading, flow_id):
             own_flow = find_own_flow(reading, door)
             if own_flow is None and door.kind in REALM_DOORS:
                 own_flow = _default_flow(reading, door.kind)
             yield DoorBound(door, reading.flows[own_flow] if own_flow else None)
-    yield from (GateRemoved(flow) for flow in surplus if flow.id in bound)
-    yield from _plan_scopes_out(reading, design)
+
+
+def _in_use(reading: GateReading) -> set[str]:
+    """Return the ids of the flows that Keycloak would not let go."""
+    return {id_ for id_ in (*reading.bound.values(), *reading.defaults.values()) if id_ is not None}
 
 
 def is_own_flow(flow: NamedFlow) -> bool:
-    """Whether we made a flow; a copy that a crash has left behind has no description of ours yet."""
-    if flow.description.startswith(_MARK):
-        return True
-    return any(flow.alias.startswith(f"{name} ") for name in _KIND_NAMES.values()) and flow.alias.endswith(
-        f" {_COPY}"
-    )
+    """Whether we made a flow, or a part of one.
+
+    It is called as ours are and says so; the copy of a login that a crash has left behind says nothing yet.
+    Somebody's own copy of a gate has another name.
+    """
+    if not flow.alias.startswith(tuple(_KIND_NAMES.values())):
+        return False
+    return flow.description.startswith(MADE_BY_US) or flow.alias.endswith(f" {_COPY}")
 
 
 def find_own_flow(reading: GateReading, door: Door) -> str | None:
@@ -238,8 +266,8 @@ def _find_standing(reading: GateReading, gate: _Gate) -> NamedFlow | None:
     fits = [
         flow
         for flow in reading.flows.values()
-        if flow.is_top
-        and flow.alias in gate.aliases
+        if not flow.is_inside
+        and gate.is_named(flow.alias)
         and flow.description == gate.description
         and flow.flow == gate.flow
     ]
@@ -248,9 +276,14 @@ def _find_standing(reading: GateReading, gate: _Gate) -> NamedFlow | None:
 
 
 def _free_alias(reading: GateReading, gate: _Gate) -> str:
-    """Return the name whose flow, if there is one, nothing leads through."""
-    in_use = {reading.flows[id_].alias for id_ in reading.bound.values() if id_ and id_ in reading.flows}
-    return next((alias for alias in gate.aliases if alias not in in_use), gate.aliases[1])
+    """Return a name that is free, or is so as soon as what nobody needs is removed."""
+    in_use = _in_use(reading)
+    taken = {
+        flow.alias
+        for flow in reading.flows.values()
+        if flow.is_inside or flow.id in in_use or not is_own_flow(flow)
+    }
+    return next(alias for alias in gate.aliases if alias not in taken)
 
 
 def _scopes(reading: GateReading, design: GateDesign) -> dict[str, tuple[str, Admission]]:

@@ -30,7 +30,9 @@ class EnforcementInputs:
 
 
 def own_roles(inputs: EnforcementInputs) -> list[Role]:
-    """Return the roles of our client by name."""
+    """Return the roles of our client by name; none where that client is somebody else's."""
+    if not inputs.snapshot.has_own_client:
+        return []
     roles = (role for role in inputs.snapshot.roles.values() if role.client_id == inputs.terms.client_id)
     return sorted(roles, key=lambda role: role.name)
 
@@ -71,6 +73,8 @@ def username(snapshot: RealmSnapshot, claims: Mapping[str, Claim], user_id: str)
 
 def seated_by_role(snapshot: RealmSnapshot, terms: EnforcementTerms, application: str) -> frozenset[str]:
     """Return who has a seat's role, by id: what a lost ledger knew."""
+    if not snapshot.has_own_client:
+        return frozenset()
     name = seat_role(application)
     found = (
         role for role in snapshot.roles.values() if (role.client_id, role.name) == (terms.client_id, name)

@@ -7,7 +7,8 @@ takes one change, whoever has a seat: its access role leaves its seat role.
 from collections.abc import Iterator, Mapping
 
 from keycloak_license.model.application import Application
-from keycloak_license.model.enforcement import EnforcementTerms, access_role, is_gate_role, seat_role
+from keycloak_license.model.enforcement import access_role, is_gate_role, seat_role
+from keycloak_license.model.gate import Flow
 from keycloak_license.model.license import Standing
 from keycloak_license.model.measures import (
     AccessClosed,
@@ -18,6 +19,7 @@ from keycloak_license.model.measures import (
     RoleRemoved,
     SeatRoleAssigned,
     SeatRoleRemoved,
+    TokensRevoked,
 )
 from keycloak_license.model.realm import Role
 from keycloak_license.plan.own_roles import (
@@ -42,12 +44,40 @@ def plan_seat_roles(inputs: EnforcementInputs) -> Iterator[Measure]:
             yield RoleCreated(name)
     yield from find_leaks(inputs)
     yield from plan_closing(inputs)
+    yield from _plan_revoking(inputs)
     for application in inputs.applications:
         if is_open(inputs.standing, application.id) and not is_open_now(inputs, application.id):
             yield AccessOpened(application.id)
     entitled = {each.id: _entitled(inputs, each) for each in inputs.applications}
     for application in inputs.applications:
         yield from _plan_holders(inputs, application, entitled)
+
+
+def stood_open(inputs: EnforcementInputs) -> dict[str, list[str]]:
+    """Return the roles, by application, whose lack let everybody in: a gate asked for them."""
+    gate = inputs.snapshot.gate
+    asked = set() if gate is None else {name for flow in gate.flows.values() for name in _asked(flow.flow)}
+    missing: dict[str, list[str]] = {}
+    for application in inputs.applications:
+        for name in (access_role(application.id), seat_role(application.id)):
+            if f"{inputs.terms.client_id}.{name}" in asked and find_role(inputs, name) is None:
+                missing.setdefault(application.id, []).append(name)
+    return missing
+
+
+def _asked(flow: Flow) -> Iterator[str]:
+    """Yield the roles that a flow asks for."""
+    for step in flow.steps:
+        yield from _asked(step.flow) if step.flow else step.config.values()
+
+
+def _plan_revoking(inputs: EnforcementInputs) -> Iterator[TokensRevoked]:
+    """Yield the clients that people got into without a seat, because of what is repaired now."""
+    leaking = {leak.role for leak in find_leaks(inputs)}
+    opened = stood_open(inputs)
+    for application in inputs.applications:
+        if application.id in opened or leaking & gate_role_names([application]):
+            yield from map(TokensRevoked, application.clients)
 
 
 def plan_old_roles(inputs: EnforcementInputs) -> Iterator[RoleRemoved]:
@@ -89,13 +119,14 @@ def find_leaks(inputs: EnforcementInputs) -> Iterator[LeakClosed]:
     for parent_id, children in sorted(snapshot.composites.items()):
         parent = snapshot.roles.get(parent_id)
         for child_id in sorted(children & ours.keys()):
-            if parent is not None and not _is_seat_of(parent, ours[child_id], inputs.terms):
+            if parent is not None and not _is_seat_of(parent, ours[child_id], inputs):
                 yield LeakClosed(ours[child_id].name, parent)
 
 
-def _is_seat_of(parent: Role, child: Role, terms: EnforcementTerms) -> bool:
-    is_child = parent.name.removeprefix("seat-") == child.name.removeprefix("access-")
-    return parent.client_id == terms.client_id and is_child and parent.name != child.name
+def _is_seat_of(parent: Role, child: Role, inputs: EnforcementInputs) -> bool:
+    """Whether a role is the seat role that is to contain this access role."""
+    pairs = {(seat_role(each.id), access_role(each.id)) for each in inputs.applications}
+    return parent.client_id == inputs.terms.client_id and (parent.name, child.name) in pairs
 
 
 def _entitled(inputs: EnforcementInputs, application: Application) -> dict[str, str]:
@@ -120,7 +151,8 @@ def _plan_holders(
     if not inputs.snapshot.gaps:
         for name in names:
             for user_id in sorted(present[name]):
-                if wanted.get(user_id) == name or is_silent(inputs.snapshot, user_id):
+                is_unknown = user_id not in claims and is_silent(inputs.snapshot, user_id)
+                if wanted.get(user_id) == name or is_unknown:
                     continue
                 ends = () if user_id in wanted else _clients_lost(inputs, application, entitled, user_id)
                 called = username(inputs.snapshot, claims, user_id)

@@ -6,14 +6,24 @@ because the rights that the sidecar keeps may not be enough for it.
 
 from dataclasses import dataclass
 
-from keycloak_license.model.enforcement import EnforcementTerms
+from keycloak_license.errors import IncompleteSyncError
+from keycloak_license.model.enforcement import DISABLED_ROLE, EnforcementTerms
 from keycloak_license.model.license import LicenseState, Reason, Standing
-from keycloak_license.model.measures import AccountChange, Measure, describe_measure
+from keycloak_license.model.measures import AccountChange, RoleRemoved, describe_measure, explain_refusals
 from keycloak_license.plan.enforcement import plan_cleaning
 from keycloak_license.plan.own_roles import EnforcementInputs
-from keycloak_license.services.ports import Realm
+from keycloak_license.services.ports import BeforeWrite, Realm
 
 NO_LICENSE = Standing(LicenseState.NONE, Reason.NO_LICENSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What was taken out, people counted and not named."""
+
+    removed: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    """A sentence where the realm would not change everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +33,27 @@ class Cleaner:
     keycloak: Realm
     terms: EnforcementTerms
 
-    def clean(self) -> tuple[str, ...]:
+    def clean(self, before_write: BeforeWrite) -> Cleaned:
         """Take out the gate and the marks of disabled users, but for those of the mode.
 
-        Whoever we disabled is enabled again. Returns what was done, people counted and not named.
+        Whoever we disabled is enabled again, and the marks go only when everybody is: without his mark nobody
+        could tell who is to be enabled. Raises `IncompleteSyncError` when not everybody can be seen.
         """
         snapshot = self.keycloak.read(())
+        if not snapshot.is_complete and snapshot.has_own_client:
+            raise IncompleteSyncError(
+                f"Realm {snapshot.realm} was not seen completely, so that nothing was taken out of it "
+                f"({(*snapshot.gaps, *snapshot.silent_providers.values())[0]}): mend that and run it again"
+            )
         measures = list(plan_cleaning(EnforcementInputs(snapshot, (), self.terms, NO_LICENSE)))
-        refused = self.keycloak.enforce(measures, lambda: None)
-        return (*_describe(measures), *refused)
-
-
-def _describe(measures: list[Measure]) -> list[str]:
-    told = [describe_measure(each) for each in measures if not isinstance(each, AccountChange)]
-    enabled = sum(isinstance(each, AccountChange) for each in measures)
-    return told + ([f"the disabling of {enabled} users"] if enabled else [])
+        people = [each for each in measures if isinstance(each, AccountChange)]
+        others = [each for each in measures if not isinstance(each, AccountChange)]
+        refused = self.keycloak.enforce(people, before_write)
+        if refused:
+            others = [each for each in others if each != RoleRemoved(DISABLED_ROLE)]
+        self.keycloak.enforce(others, before_write)
+        enabled = len(people) - len(refused)
+        told = [describe_measure(each) for each in others]
+        if enabled:
+            told.append(f"the disabling of {enabled} users")
+        return Cleaned(tuple(told), explain_refusals(refused))

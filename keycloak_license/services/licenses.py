@@ -59,7 +59,8 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, clock: 
             if replaced in ([], confirmed):
                 added = () if result.is_known else (to_stored(license_, seen.now),)
                 if added or seen.known.recovered:
-                    apply(managed, seen, result.plan, fence, LicenseChange(added, result.replaced))
+                    change = LicenseChange(added, result.replaced)
+                    return _told(result, apply(managed, seen, result.plan, fence, change))
                 return result
         if not confirm(result):
             numbers = _names([each.label for each in result.replaced])
@@ -68,6 +69,12 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, clock: 
                 f"{managed.name}: confirm with --replace"
             )
         confirmed = replaced
+
+
+def _told(result: LicenseImport, refused: tuple[str, ...]) -> LicenseImport:
+    """Return an import with what the realm would not do."""
+    report = replace(result.plan.report, warnings=(*result.plan.report.warnings, *refused))
+    return replace(result, plan=replace(result.plan, report=report))
 
 
 def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[Observation, LicenseImport]:

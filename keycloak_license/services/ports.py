@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 from keycloak_license.model.application import Application
-from keycloak_license.model.changes import AttributeChange, RecordedChange
+from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.license import License
-from keycloak_license.model.measures import Measure
+from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
 
@@ -41,8 +41,8 @@ class Realm(Protocol):
         `before_write` is called right before each request that writes, and may raise to stop it.
         """
 
-    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
-        """Carry out measures in order; return a sentence for each user whom the realm would not change.
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[Refusal, ...]:
+        """Carry out measures in order; return which users the realm would not change, and why.
 
         `before_write` is called before each write, but for those that concern single users: twice a second.
         """
@@ -66,14 +66,25 @@ class Ledger(Protocol):
     def end_lease(self, lease: Lease) -> None:
         """Give a lease back; nothing happens when it is lost already."""
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[RecordedChange]) -> None:
-        """Carry out claim changes, write all as seat events and the sync itself, as one transaction.
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+        """Carry out claim changes, write their seat events and the sync itself, as one transaction.
 
         `LeaseLostError`, and nothing written, when the lease is lost.
         """
 
-    def record_failure(self, lease: Lease, at: datetime, reason: str) -> None:
-        """Keep that a sync ended without a result, until one is recorded; refused like `record_sync`."""
+    def record_enforcement(
+        self, lease: Lease, at: datetime, done: Sequence[Disabling], refused: Sequence[str]
+    ) -> None:
+        """Add to the last sync who was disabled and enabled afterwards, and what could not be done.
+
+        Refused like `record_sync`.
+        """
+
+    def record_failure(self, lease: Lease, at: datetime, reason: str, since: datetime | None = None) -> None:
+        """Keep that a sync ended without a result, until one is recorded; refused like `record_sync`.
+
+        `since` is when that began, where a sync was recorded that failed later.
+        """
 
     def add_licenses(
         self, lease: Lease, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()

@@ -4,6 +4,7 @@ In: a `ManagedRealm` and `now`; out: a `SyncReport`. Called by `cli.sync` and `w
 `licenses`. What is decided is decided in `plan`; here is only the order of things.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -22,10 +23,9 @@ from keycloak_license.model.changes import (
     AttributeChange,
     AttributeRemoved,
     AttributeSet,
-    RecordedChange,
     SeatChange,
 )
-from keycloak_license.model.measures import Measure, UserDisabled, UserEnabled
+from keycloak_license.model.measures import AccessClosed, Disabling, Measure, explain_refusals
 from keycloak_license.model.record import LicenseChange, SyncRecord
 from keycloak_license.model.report import SyncPlan, SyncReport
 from keycloak_license.services.confirmation import make_confirmed_plan
@@ -44,20 +44,22 @@ def run_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -
     out what the guard holds.
     """
     with hold_lease(managed.ledger, managed.name, managed.patience_seconds) as fence:
+        failing_since: datetime | None = None
         try:
             seen = observe(managed, now)
+            failing_since = seen.record.failure.since if seen.record.failure else None
             seen, plan = make_confirmed_plan(managed, seen, seen.licenses, is_forced=is_forced)
             refused = apply(managed, seen, plan, fence)
         except FAILURES as error:
             told = _explain(managed, error)
             # Where the ledger fails as well, the first fault is the one to tell.
             with suppress(LedgerError):
-                managed.ledger.record_failure(fence.lease, now, str(told))
+                managed.ledger.record_failure(fence.lease, now, str(told), failing_since)
             if told is error:
                 raise
             raise told from error
     report = replace(plan.report, warnings=(*plan.report.warnings, *refused))
-    return SyncReport(realm=report, changes=plan.changes, is_dry_run=False)
+    return SyncReport(realm=report, changes=plan.changes, is_dry_run=False, refused=refused)
 
 
 def preview_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -> SyncReport:
@@ -96,9 +98,7 @@ def apply(
             f"seen, and so nothing was changed ({plan.report.gaps[0]}): mend that and sync again"
             + ("" if seen.snapshot.gaps else ", or give their seats away with keycloak-license sync --force")
         )
-    recorded: list[RecordedChange] = [
-        change for change in plan.changes if isinstance(change, SeatChange | UserDisabled | UserEnabled)
-    ]
+    seats = [change for change in plan.changes if isinstance(change, SeatChange)]
     attributes: list[AttributeChange] = [
         change for change in plan.changes if isinstance(change, AttributeSet | AttributeRemoved)
     ]
@@ -107,10 +107,28 @@ def apply(
     for change in (seen.known.recovered, imported):
         if change is not None:
             managed.ledger.add_licenses(fence.lease, change.added, change.replaced)
-    managed.ledger.record_sync(fence.lease, _sync_record(managed, seen, plan), recorded)
-    managed.keycloak.write_attributes(attributes, fence.check)
+    managed.ledger.record_sync(fence.lease, _sync_record(managed, seen, plan), seats)
     measures = [change for change in plan.changes if isinstance(change, Measure)]
-    return managed.keycloak.enforce(measures, fence.check) if measures else ()
+    # What closes waits for nothing else.
+    closing = [each for each in measures if isinstance(each, AccessClosed)]
+    _enforce(managed, closing, fence, seen.now)
+    managed.keycloak.write_attributes(attributes, fence.check)
+    return _enforce(managed, [each for each in measures if each not in closing], fence, seen.now)
+
+
+def _enforce(
+    managed: ManagedRealm, measures: Sequence[Measure], fence: Fence, at: datetime
+) -> tuple[str, ...]:
+    """Carry out measures, and keep in the ledger what came of them; only then it is known."""
+    if not measures:
+        return ()
+    refusals = managed.keycloak.enforce(measures, fence.check)
+    unchanged = {each.user_id for each in refusals}
+    done = [each for each in measures if isinstance(each, Disabling) and each.user_id not in unchanged]
+    refused = explain_refusals(refusals)
+    if done or refused:
+        managed.ledger.record_enforcement(fence.lease, at, done, refused)
+    return refused
 
 
 def _sync_record(managed: ManagedRealm, seen: Observation, plan: SyncPlan) -> SyncRecord:

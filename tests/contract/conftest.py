@@ -11,7 +11,7 @@ from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.ledger.store import open_ledger
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
-from keycloak_license.model.measures import Measure
+from keycloak_license.model.measures import Measure, Refusal
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 from keycloak_license.services.ports import BeforeWrite, Ledger, Realm
 from tests.contract.realm_admin import (
@@ -66,7 +66,7 @@ class BothWays:
     def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
         self._full.write_attributes(changes, before_write)
 
-    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[Refusal, ...]:
         return self._full.enforce(measures, before_write)
 
 

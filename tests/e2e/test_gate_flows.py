@@ -116,7 +116,12 @@ def test_a_gate_that_somebody_has_opened_is_closed_again(office: Office) -> None
     bind(realm, "wfm-app", browser="", direct_grant="")
     assert office.gets_in(office.wfm, "carl")
 
-    assert sorted(each["kind"] for each in office.sync()) == ["door_bound", "gate_made", "gate_removed"]
+    assert sorted(each["kind"] for each in office.sync()) == [
+        "door_bound",
+        "gate_made",
+        "gate_removed",
+        "tokens_revoked",
+    ]
     assert WFM_TEXT in office.enter(office.wfm, "carl").text
     assert office.wfm.direct_grant("carl", PASSWORD).status == 401
     assert office.sync() == []
@@ -129,7 +134,7 @@ def test_missing_roles_are_made_again_with_everybody_who_had_them_and_it_is_said
     realm.delete(f"/clients/{own}/roles/seat-WFM")
     outcome = office.site.call("sync", "--json").done()
     assert any(
-        "The gate let everybody in, because access-WFM, seat-WFM was missing" in each
+        "The gate of WFM let everybody in for want of access-WFM and seat-WFM" in each
         for each in outcome.document["warnings"]
     )
     assert [each["username"] for each in realm.get(f"/clients/{own}/roles/seat-WFM/users")] == ["ann"]

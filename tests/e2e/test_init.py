@@ -54,7 +54,7 @@ def test_each_enforcement_has_just_its_rights(make_realm: MakeRealm, tmp_path: P
     site = make_site(tmp_path / "site", realm)
     wanted = {
         "observe": OBSERVE,
-        "gate": OBSERVE | {"manage-users", "manage-clients"},
+        "gate": OBSERVE | {"manage-users", "manage-clients", "manage-identity-providers"},
         "disable": OBSERVE | {"manage-users"},
     }
 

@@ -13,7 +13,7 @@ from keycloak_license.errors import MissingRightError, UnavailableError
 from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
-from keycloak_license.model.measures import Measure
+from keycloak_license.model.measures import Measure, Refusal
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User, UserReading
 from keycloak_license.services.ports import BeforeWrite
 from tests.contract.realm_admin import RestAdmin, connect_as_sidecar
@@ -108,7 +108,7 @@ class ServerSide(RestAdmin):
         self._ours.write_attributes(changes, before_write)
         self._remembered.answers.clear()
 
-    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[Refusal, ...]:
         self._refuse_when_cut_off()
         return self._ours.enforce(measures, before_write)
 

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.model.application import Application
-from keycloak_license.model.changes import AttributeChange, RecordedChange
-from keycloak_license.model.measures import Measure
+from keycloak_license.model.changes import AttributeChange, SeatChange
+from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
 from keycloak_license.services.ports import BeforeWrite, Ledger
@@ -26,6 +26,7 @@ LEDGER_CALLS = (
     "load",
     "add_licenses",
     "record_sync",
+    "record_enforcement",
     "record_failure",
     "renew_lease",
     "end_lease",
@@ -130,7 +131,7 @@ class WatchedRealm:
         self.stage.reach("after", "reread")
         return again
 
-    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[Refusal, ...]:
         self.stage.reach("before", "enforce")
         refused = self.side.enforce(measures, before_write)
         self.stage.reach("after", "enforce")
@@ -194,7 +195,7 @@ class WatchedLedger:
         self.stage.has_lease = False
         self.stage.reach("after", "end_lease")
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[RecordedChange]) -> None:
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         self.stage.reach("before", "record_sync")
         before, told = self.ledger.load(sync.realm), self.ledger.seat_events(sync.realm)
         self.ledger.record_sync(lease, sync, changes)
@@ -204,9 +205,16 @@ class WatchedLedger:
         self.journal.commits.append(commit)
         self.stage.reach("after", "record_sync")
 
-    def record_failure(self, lease: Lease, at: datetime, reason: str) -> None:
+    def record_enforcement(
+        self, lease: Lease, at: datetime, done: Sequence[Disabling], refused: Sequence[str]
+    ) -> None:
+        self.stage.reach("before", "record_enforcement")
+        self.ledger.record_enforcement(lease, at, done, refused)
+        self.stage.reach("after", "record_enforcement")
+
+    def record_failure(self, lease: Lease, at: datetime, reason: str, since: datetime | None = None) -> None:
         self.stage.reach("before", "record_failure")
-        self.ledger.record_failure(lease, at, reason)
+        self.ledger.record_failure(lease, at, reason, since)
         self.stage.reach("after", "record_failure")
 
     def add_licenses(

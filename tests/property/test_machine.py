@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from keycloak_license.model.changes import RecordedChange
+from keycloak_license.model.changes import SeatChange
 from keycloak_license.model.record import Lease, SyncRecord
 from keycloak_license.plan.guard import Guard
 from tests.fakes import MemoryLedger
@@ -27,7 +27,7 @@ def test_whatever_happens_in_whatever_order_the_rules_of_the_product_hold() -> N
 class UnfencedLedger(MemoryLedger):
     """Also lets somebody write who was overtaken."""
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[RecordedChange]) -> None:
+    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         newest, _ = self._leases[lease.realm]
         super().record_sync(newest, sync, changes)
 

@@ -8,7 +8,7 @@ from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.license import LicenseState, Reason
-from keycloak_license.model.measures import Measure
+from keycloak_license.model.measures import Measure, Refusal
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 from keycloak_license.services.overview import (
     explain_user,
@@ -44,7 +44,7 @@ class Untouchable:
     def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
         raise AssertionError("Keycloak was written")
 
-    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[str, ...]:
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[Refusal, ...]:
         raise AssertionError("Keycloak was changed")
 
 
