@@ -19,7 +19,7 @@ from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import LicenseState, NotInForce, Reason
 from keycloak_license.services.installation import check_installation
 from keycloak_license.services.observation import ManagedRealm
-from keycloak_license.services.overview import check_time, list_all_licenses, read_status
+from keycloak_license.services.overview import check_enforcement, check_time, list_all_licenses, read_status
 from keycloak_license.settings import Settings
 
 _NEXT = {
@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(context: typer.Context, *, realm: RealmOption = None, as_json: JsonOption = False) -> None:
-    """Prove configuration, Keycloak, rights, federation, clock, keys, ledger, installation and licence."""
+    """Prove configuration, Keycloak, rights, federation, clock, keys, ledger, licence and enforcement."""
     found: list[Check] = []
     for check in _checks(invocation_of(context), realm):
         found.append(check)
@@ -59,7 +59,10 @@ def _checks(invocation: Invocation, realm: str | None) -> Iterator[Check]:
         yield Check("configuration", str(error), error.exit_status)
         return
     yield Check("configuration", f"realm {name}, {len(settings.applications)} applications")
-    yield from probe(open_client(settings, name), now())
+    probed: list[Check] = []
+    for check in probe(open_client(settings, name), settings.enforcement_terms(name), now()):
+        probed.append(check)
+        yield check
     yield try_out("trusted keys", lambda: _describe_keys(settings))
     ledger = try_out("ledger", lambda: _describe_ledger(settings))
     yield ledger
@@ -72,6 +75,8 @@ def _checks(invocation: Invocation, realm: str | None) -> Iterator[Check]:
         yield try_out("time", lambda: check_time(managed, now()))
         if installation.is_ok:
             yield try_out("licence", lambda: _describe_license(managed))
+        if installation.is_ok and all(each.is_ok for each in probed):
+            yield try_out("enforcement", lambda: check_enforcement(managed, now()))
 
 
 def _describe_keys(settings: Settings) -> str:

@@ -3,17 +3,19 @@
 In: a client; out: a `Check` for each thing. Called by `cli.doctor`. Nothing is changed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
-from keycloak_license.errors import UnavailableError
+from keycloak_license.errors import NotThereError, UnavailableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.federation import find_silence, list_providers
 from keycloak_license.keycloak_api.rights import list_clients, prove_view_users
 from keycloak_license.keycloak_api.writer import ensure_writable
 from keycloak_license.model.check import Check, try_out
+from keycloak_license.model.enforcement import Enforcement, EnforcementTerms
 
 MAX_SKEW_SECONDS = 60
 """As `plan.clock`, so that `doctor` and a sync say the same."""
@@ -26,7 +28,14 @@ _READS: tuple[tuple[str, str, Callable[[KeycloakClient], object]], ...] = (
 )
 
 
-def probe(client: KeycloakClient, now: datetime) -> Iterator[Check]:
+_WRITES: Mapping[Enforcement, tuple[str, ...]] = {
+    Enforcement.OBSERVE: (),
+    Enforcement.GATE: ("manage-users", "manage-clients", "manage-identity-providers"),
+    Enforcement.DISABLE: ("manage-users",),
+}
+
+
+def probe(client: KeycloakClient, terms: EnforcementTerms, now: datetime) -> Iterator[Check]:
     """Yield what was found; stops early when Keycloak cannot be reached or logged into at all."""
     reached = try_out("keycloak", lambda: _describe_server(client))
     yield reached
@@ -37,6 +46,8 @@ def probe(client: KeycloakClient, now: datetime) -> Iterator[Check]:
     for right, what, read in _READS:
         yield try_out(f"right {right}", partial(_try_read, client, what, read))
     yield try_out("right manage-realm", lambda: _try_manage(client))
+    for right in _WRITES[terms.mode]:
+        yield try_out(f"right {right}", partial(_try_write, client, right, terms.client_id))
     yield try_out("federation", lambda: _describe_federation(client))
     yield try_out("clock", lambda: _describe_clock(logged_in_at, now))
 
@@ -54,6 +65,25 @@ def _try_read(client: KeycloakClient, what: str, read: Callable[[KeycloakClient]
 def _try_manage(client: KeycloakClient) -> str:
     ensure_writable(client)
     return f"{client.access.who} may write the attributes of realm {client.realm}"
+
+
+def _try_write(client: KeycloakClient, right: str, client_id: str) -> str:
+    """Take away what is not there: Keycloak says so only to those who might have."""
+    match right:
+        case "manage-users":
+            path = "sessions/none"
+        case "manage-clients":
+            found = client.get("clients", wire.CLIENTS, clientId=client_id)
+            if not found:
+                raise UnavailableError(
+                    f"Realm {client.realm} has no client {client_id} for our roles: run keycloak-license init"
+                )
+            path = f"clients/{found[0].id}/roles/none"
+        case _:
+            path = "identity-provider/instances/none"
+    with suppress(NotThereError):
+        client.delete(path)
+    return f"{client.access.who} may change {path.split('/')[0]} of realm {client.realm}"
 
 
 def _describe_federation(client: KeycloakClient) -> str:

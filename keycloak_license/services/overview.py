@@ -11,8 +11,10 @@ from datetime import datetime
 
 from keycloak_license.errors import ConfigurationError, UnavailableError
 from keycloak_license.model.application import Application
+from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import Standing
+from keycloak_license.model.measures import RealmMeasure, describe_measure
 from keycloak_license.model.realm import User
 from keycloak_license.model.record import RealmRecord
 from keycloak_license.model.report import ListedLicense, RealmReport
@@ -29,6 +31,7 @@ from keycloak_license.services.observation import (
     observe,
     verify_licenses,
 )
+from keycloak_license.services.reconcile import preview_once
 from keycloak_license.services.recovery import read_licenses
 
 
@@ -109,6 +112,29 @@ def check_time(managed: ManagedRealm, now: datetime) -> str:
     if clock.doubt:
         raise UnavailableError(clock.doubt)
     return f"judged as of {show_instant(clock.now)}, never earlier than the last sync"
+
+
+def check_enforcement(managed: ManagedRealm, now: datetime) -> str:
+    """Return how the realm is enforced; `UnavailableError` when it is not as its mode wants it.
+
+    People who are only due to get or lose something are the next sync's business, and no fault.
+    """
+    report = preview_once(managed, now=now)
+    due = [describe_measure(each) for each in report.changes if isinstance(each, RealmMeasure)]
+    if due:
+        more = f" and {len(due) - 1} more" if len(due) > 1 else ""
+        raise UnavailableError(
+            f"Realm {managed.name} is not as mode {managed.enforcement.mode} wants it ({due[0]}{more}): run "
+            "keycloak-license sync"
+        )
+    match managed.enforcement.mode:
+        case Enforcement.OBSERVE:
+            return "nobody is kept out (observe)"
+        case Enforcement.GATE:
+            gated = sorted({client_id for each in managed.applications for client_id in each.clients})
+            return f"the gate is intact before {', '.join(gated) or 'no client'}"
+        case Enforcement.DISABLE:
+            return "users without a seat are disabled"
 
 
 def installation_of(managed: ManagedRealm, record: RealmRecord) -> Installation:

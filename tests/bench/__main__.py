@@ -1,6 +1,6 @@
-"""Measures a sync against the obvious script, both warmed up, on one real Keycloak in one run.
+"""Measures a sync against the obvious script, and giving seats against a bare loop, on one real Keycloak.
 
-In: numbers of users; out: one table on stdout, and the same as JSON with `--json FILE`. Called by
+In: numbers of users and seats; out: tables on stdout, and the same as JSON with `--json FILE`. Called by
 `make bench`. Times are medians; only their ratios mean something on another machine.
 """
 
@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import yaml
 from keycloak import KeycloakAdmin
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +29,8 @@ from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.services.licenses import import_license
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.reconcile import run_once
-from keycloak_license.settings import Settings, load_settings
+from tests.bench.granting import GrantRow, measure_granting
+from tests.bench.setting import CLIENT_SECRET, timed, write_settings
 
 WARM_UP_RUNS = 100
 """About as many requests as one round of asking each user makes."""
@@ -53,16 +53,22 @@ def main() -> None:
     """Boot, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, nargs="+", default=[1000, 5000])
+    parser.add_argument("--seats", type=int, nargs="+", default=[3000])
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
     rows: list[Row] = []
+    grants: list[GrantRow] = []
     with LocalKeycloak(default_cache()) as keycloak:
         admin = Admin(keycloak.admin_user, keycloak.admin_password)
         for users in options.users:
             rows += measure(keycloak.url, admin, users)
+        for seats in options.seats:
+            grants += measure_granting(keycloak.url, admin, seats)
     Console().print(table_of(rows))
+    Console().print(granting_table(grants))
     if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2), encoding="utf-8")
+        figures = [*map(asdict, rows), *map(asdict, grants)]
+        options.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
 
 
 def measure(url: str, admin: Admin, users: int) -> Iterator[Row]:
@@ -129,7 +135,7 @@ def licensed_realm(url: str, admin: Admin, users: int) -> Iterator[tuple[Managed
         place = Path(folder)
         settings = write_settings(place, url, name)
         create_realm(settings, admin, rules_example(name, users))
-        open_provisioner(settings, name, admin).provision(Enforcement.OBSERVE, client_secret="bench")
+        open_provisioner(settings, name, admin).provision(Enforcement.OBSERVE, client_secret=CLIENT_SECRET)
         client = open_client(settings, name)
         managed = ManagedRealm(
             name=name,
@@ -162,18 +168,6 @@ def rules_example(name: str, users: int) -> dict[str, object]:
     }
 
 
-def write_settings(folder: Path, url: str, realm: str) -> Settings:
-    """Write a configuration and read it back."""
-    config = folder / "keycloak-license.yaml"
-    tree = {
-        "keycloak": {"url": url, "client_secret": "bench"},
-        "realms": {realm: {}},
-        "applications": {"WFM": {"roles": ["WFM_*"]}},
-    }
-    config.write_text(yaml.safe_dump(tree), encoding="utf-8")
-    return load_settings(config, {})
-
-
 def issue_license(folder: Path) -> bytes:
     """Make a licence for Workforce Management."""
     today = datetime.now(UTC).date()
@@ -194,13 +188,6 @@ def issue_license(folder: Path) -> bytes:
     return SigningKey.load(pair.private).sign(payload).encode()
 
 
-def timed(act: Callable[[], object]) -> float:
-    """Return how many seconds something takes."""
-    started = time.perf_counter()
-    act()
-    return time.perf_counter() - started
-
-
 def table_of(rows: list[Row]) -> Table:
     """Return the figures as a table."""
     table = Table(title="Who uses Workforce Management?", show_edge=False)
@@ -210,6 +197,16 @@ def table_of(rows: list[Row]) -> Table:
         table.add_row(
             str(row.users), row.way, f"{row.seconds:.2f}", str(row.requests), f"{row.times_faster:.0f}"
         )
+    return table
+
+
+def granting_table(rows: list[GrantRow]) -> Table:
+    """Return the figures as a table."""
+    table = Table(title="Giving seats in mode gate", show_edge=False)
+    for heading in ("Seats", "Way", "Seats a second", "Of the bare loop"):
+        table.add_column(heading, justify="left" if heading == "Way" else "right")
+    for row in rows:
+        table.add_row(str(row.seats), row.way, f"{row.seats_per_second:.0f}", f"{row.share:.0%}")
     return table
 
 

@@ -8,6 +8,7 @@ import requests
 
 from keycloak_license.keycloak_api.probe import MAX_SKEW_SECONDS, probe
 from keycloak_license.model.check import Check
+from keycloak_license.model.enforcement import Enforcement, EnforcementTerms
 from tests.unit.keycloak_api.fake import FakeServer, connect, html, login, no_realm, reply
 from tests.unit.keycloak_api.small_realm import SmallRealm, user
 
@@ -47,8 +48,8 @@ def good(server: FakeServer) -> FakeServer:
     return server
 
 
-def checks(**access: Any) -> dict[str, Check]:
-    return {check.name: check for check in probe(connect(**access), NOW)}
+def checks(mode: Enforcement = Enforcement.OBSERVE, **access: Any) -> dict[str, Check]:
+    return {check.name: check for check in probe(connect(**access), EnforcementTerms(mode), NOW)}
 
 
 def failing(**access: Any) -> dict[str, str]:
@@ -211,3 +212,27 @@ def test_a_realm_that_does_not_exist_is_told_as_such(good: FakeServer) -> None:
     found = failing(auth_realm="master")
     assert any("has no realm acme" in detail for detail in found.values())
     assert "right manage-realm" in found or list(found) == ["right view-realm"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "rights"),
+    [
+        (Enforcement.OBSERVE, []),
+        (Enforcement.DISABLE, ["manage-users"]),
+        (Enforcement.GATE, ["manage-users", "manage-clients", "manage-identity-providers"]),
+    ],
+)
+def test_what_a_mode_may_write_is_tried_on_what_is_not_there(
+    good: FakeServer, mode: Enforcement, rights: list[str]
+) -> None:
+    paths = ("sessions/none", "clients/c/roles/none", "identity-provider/instances/none")
+    for path in paths:
+        good.on("DELETE", path, reply({"error": "not found"}, 404))
+    assert all(check.is_ok for check in checks(mode).values())
+    assert [name for name in checks(mode) if name not in ALL] == [f"right {right}" for right in rights]
+
+    for path in paths:
+        good.on("DELETE", path, reply({"error": "HTTP 403 Forbidden"}, 403))
+    refused = {name: check for name, check in checks(mode).items() if not check.is_ok}
+    assert refused.keys() == {f"right {right}" for right in rights}
+    assert all(f"the role {name.removeprefix('right ')}" in check.detail for name, check in refused.items())
