@@ -93,6 +93,10 @@ class SimulatedGate:
     def add_provider(self, alias: str) -> None:
         self.bound[Door(DoorKind.BROKER, alias)] = None
 
+    def flow_of(self, door: Door) -> NamedFlow:
+        """What a door leads to."""
+        return self.flows[self.bound[door] or ""]
+
     def read(self) -> GateReading:
         ids = {flow.alias: flow.id for flow in self.flows.values()}
         return GateReading(
@@ -157,9 +161,11 @@ def _change_account(realm: "SimulatedRealm", change: AccountChange) -> None:
 def _change_realm(realm: "SimulatedRealm", measure: RealmMeasure) -> None:
     match measure:
         case RoleCreated():
-            realm.create_role(measure.role, OWN_CLIENT)
+            with suppress(ValueError):  # it is there already
+                realm.create_role(measure.role, OWN_CLIENT)
         case RoleRemoved():
-            realm.delete_role(own_role(realm, measure.role))
+            with suppress(ValueError):  # it is not there any more
+                realm.delete_role(own_role(realm, measure.role))
         case LeakClosed():
             if isinstance(measure.holder, Group):
                 realm.revoke_group(measure.holder.id, own_role(realm, measure.role))
@@ -186,21 +192,24 @@ def change_gate(gate: SimulatedGate, measure: GateMeasure) -> None:
             gate.client_scopes = {
                 each: scopes - {measure.scope} for each, scopes in gate.client_scopes.items()
             }
-        case ScopeAttached():
+        case ScopeAttached() if measure.client_id in gate.client_scopes:
             gate.client_scopes[measure.client_id] |= {measure.scope}
-        case ScopeDetached():
+        case ScopeDetached() if measure.client_id in gate.client_scopes:
             gate.client_scopes[measure.client_id] -= {measure.scope}
+        case ScopeAttached() | ScopeDetached():
+            pass  # the client is not there any more
         case TokensRevoked():
             gate.cut_off.append(measure.client_id)
         case GateMade():
             assert not FORBIDDEN & {*measure.alias, *"".join(_names_in(measure.flow))}, measure
             assert measure.alias not in {flow.alias for flow in gate.flows.values()}, measure
             id_ = gate.add_flow(measure.alias, measure.flow, measure.description)
-            gate.bound |= dict.fromkeys(measure.doors, id_)
+            gate.bound |= dict.fromkeys(gate.bound.keys() & measure.doors, id_)
         case DoorBound():
-            gate.bound[measure.door] = measure.flow.id if measure.flow else None
+            if measure.door in gate.bound:
+                gate.bound[measure.door] = measure.flow.id if measure.flow else None
         case GateRemoved():
             assert measure.flow.id not in gate.bound.values(), "Keycloak deletes no flow in use"
-            del gate.flows[measure.flow.id]
+            gate.flows.pop(measure.flow.id, None)
         case _:
             assert_never(measure)

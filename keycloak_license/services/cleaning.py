@@ -9,11 +9,19 @@ from dataclasses import dataclass
 from keycloak_license.errors import IncompleteSyncError
 from keycloak_license.model.enforcement import DISABLED_ROLE, EnforcementTerms
 from keycloak_license.model.license import LicenseState, Reason, Standing
-from keycloak_license.model.measures import AccountChange, RoleRemoved, describe_measure, explain_refusals
+from keycloak_license.model.measures import (
+    AccountChange,
+    GateRemoved,
+    RoleRemoved,
+    ScopeRemoved,
+    describe_measure,
+    explain_refusals,
+)
 from keycloak_license.plan.enforcement import plan_cleaning
 from keycloak_license.plan.own_roles import EnforcementInputs
 from keycloak_license.services.ports import BeforeWrite, Realm
 
+TAKEN_OUT = (GateRemoved, ScopeRemoved, RoleRemoved)
 NO_LICENSE = Standing(LicenseState.NONE, Reason.NO_LICENSE)
 
 
@@ -53,7 +61,7 @@ class Cleaner:
             others = [each for each in others if each != RoleRemoved(DISABLED_ROLE)]
         self.keycloak.enforce(others, before_write)
         enabled = len(people) - len(refused)
-        told = [describe_measure(each) for each in others]
+        told = [describe_measure(each) for each in others if isinstance(each, TAKEN_OUT)]
         if enabled:
             told.append(f"the disabling of {enabled} users")
         return Cleaned(tuple(told), explain_refusals(refused))

@@ -4,7 +4,8 @@ A `World` lives through hires, disabled accounts, smaller licences, meddling wit
 mode; what the admin has disabled himself is remembered, for nobody else may enable it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,9 +21,12 @@ from keycloak_license.model.enforcement import (
     access_role,
     seat_role,
 )
+from keycloak_license.model.gate import CLIENT_DOORS, Door
+from keycloak_license.model.measures import Measure, Refusal
 from keycloak_license.plan.gate import is_own_flow
+from keycloak_license.services.ports import BeforeWrite
 from tests.fake_enforcement import SimulatedGate, own_role
-from tests.fakes import MemoryLedger
+from tests.fakes import MemoryLedger, SimulatedRealm
 from tests.unit.services.world import NOON, World
 
 WFM = Application("WFM", "Workforce Management", roles=("WFM_*",), clients=("wfm-app",))
@@ -33,18 +37,41 @@ MODES = {mode: EnforcementTerms(mode) for mode in Enforcement}
 Event = Callable[["Life"], None]
 
 
+class Crash(BaseException):
+    """The process is killed."""
+
+
+@dataclass
+class CrashingRealm(SimulatedRealm):
+    """A realm during whose changes the process may be killed."""
+
+    crash_after: int | None = None
+    """After how many measures."""
+
+    def enforce(self, measures: Sequence[Measure], before_write: BeforeWrite) -> tuple[Refusal, ...]:
+        if self.crash_after is None:
+            return super().enforce(measures, before_write)
+        done, self.crash_after = measures[: self.crash_after], self.crash_after - len(measures)
+        super().enforce(done, before_write)
+        if self.crash_after < 0:
+            raise Crash
+        return ()
+
+
 @dataclass
 class Life:
     """Seven people, more than the licence has seats; the first is exempt, the second manages licences."""
 
-    world: World = field(default_factory=lambda: World(applications=(WFM, QM)))
+    realm: CrashingRealm = field(default_factory=CrashingRealm)
+    world: World = field(init=False)
     people: list[str] = field(default_factory=list)
     disabled_by_admin: set[str] = field(default_factory=set)
     days: int = 0
     number: int = 0
 
     def __post_init__(self) -> None:
-        realm = self.world.realm
+        self.world = World(realm=self.realm, applications=(WFM, QM))
+        realm = self.realm
         for client_id in ("wfm-app", "qm-app", "other-app"):
             realm.gate.add_client(client_id)
         realm.gate.add_provider("google")
@@ -69,6 +96,9 @@ class Life:
         """Id by name."""
         roles = self.world.realm.roles.items()
         return {role.name: id_ for id_, role in roles if role.client_id == OWN_CLIENT}
+
+    def disabled(self) -> set[str]:
+        return {each for each in self.people if not self.realm.is_enabled(each)}
 
     def holders(self, name: str) -> set[str]:
         realm = self.world.realm
@@ -209,53 +239,75 @@ def lead(history: list[Event], mode: Enforcement) -> Life:
     return life
 
 
-@given(HISTORIES)
-def test_in_mode_gate_just_the_seated_have_the_role_of_a_seat(history: list[Event]) -> None:
-    life = lead(history, Enforcement.GATE)
-    realm = life.world.realm
-    attributes = realm.attributes
+def check(life: Life) -> None:
+    """What holds after a sync, whatever happened before."""
+    match life.world.enforcement.mode:
+        case Enforcement.GATE:
+            check_gate(life)
+        case Enforcement.DISABLE:
+            check_disabled(life)
+        case Enforcement.OBSERVE:
+            check_nothing_left(life)
 
+
+def check_gate(life: Life) -> None:
+    """Just the seated have the role of a seat, and with it access as long as that is granted."""
+    realm, exempt = life.world.realm, life.people[0]
     for application, counted in (("WFM", "WFM_AGENT"), ("QM", "QM_AGENT")):
         assert life.holders(seat_role(application)) == life.seated(application)
-        exempt = life.people[0]
         needs_none = life.is_open(application) and (None, counted) in realm.effective_roles(exempt)
         is_there = realm.is_enabled(exempt) and exempt not in life.seated(application)
         assert life.holders(access_role(application)) == ({exempt} if needs_none and is_there else set())
-        with_access = {
-            each
-            for each in life.people
-            if (OWN_CLIENT, access_role(application)) in realm.effective_roles(each)
-        }
+        access = OWN_CLIENT, access_role(application)
+        with_access = {each for each in life.people if access in realm.effective_roles(each)}
         seated = life.seated(application) if life.is_open(application) else set()
-        assert with_access - {exempt} == seated - {exempt}, attributes
+        assert with_access - {exempt} == seated - {exempt}
     assert life.holders(DISABLED_ROLE) == set()
-    assert {each for each in life.people if not realm.is_enabled(each)} == life.disabled_by_admin
+    assert life.disabled() == life.disabled_by_admin
+    for client_id in ("wfm-app", "qm-app"):
+        assert all(is_own_flow(realm.gate.flow_of(Door(kind, client_id))) for kind in CLIENT_DOORS)
 
 
-@given(HISTORIES)
-def test_in_mode_disable_just_those_without_a_seat_are_disabled_by_us(history: list[Event]) -> None:
-    life = lead(history, Enforcement.DISABLE)
-    realm = life.world.realm
-
-    ours = {each for each in life.people if not realm.is_enabled(each)} - life.disabled_by_admin
-    assert life.disabled_by_admin <= {each for each in life.people if not realm.is_enabled(each)}
-    assert life.holders(DISABLED_ROLE) == ours
-    if "license.number" in realm.attributes:
-        assert ours == life.waiting() - {life.people[1]}
+def check_disabled(life: Life) -> None:
+    """Just those who lack a seat are disabled by us, and those whom the admin has disabled stay so."""
+    assert life.disabled_by_admin <= life.disabled()
+    assert life.holders(DISABLED_ROLE) == life.disabled() - life.disabled_by_admin
+    if "license.number" in life.world.realm.attributes:
+        assert life.holders(DISABLED_ROLE) == life.waiting() - {life.people[1]}
     assert not any(name.startswith(("seat-", "access-")) for name in life.own_roles())
 
 
-@given(HISTORIES)
-def test_in_mode_observe_nothing_of_ours_is_left(history: list[Event]) -> None:
-    life = lead(history, Enforcement.OBSERVE)
+def check_nothing_left(life: Life) -> None:
+    """Nothing of ours is there; only the role that the sidecar itself may not remove."""
     realm = life.world.realm
-
     assert life.own_roles().keys() <= {DISABLED_ROLE}
     assert life.holders(DISABLED_ROLE) == set()
-    assert {each for each in life.people if not realm.is_enabled(each)} == life.disabled_by_admin
+    assert life.disabled() == life.disabled_by_admin
     assert realm.gate.bound == before_us(realm.gate).bound
     assert not any(is_own_flow(flow) for flow in realm.gate.flows.values())
     assert realm.gate.own_scopes == frozenset()
+
+
+@given(HISTORIES, st.sampled_from(Enforcement))
+def test_after_a_sync_those_get_in_who_may_and_only_those(history: list[Event], mode: Enforcement) -> None:
+    check(lead(history, mode))
+
+
+@given(HISTORIES, st.sampled_from(Enforcement), st.integers(0, 12))
+def test_after_a_crash_between_any_two_writes_the_next_sync_comes_to_the_same_end(
+    history: list[Event], mode: Enforcement, measures: int
+) -> None:
+    life = Life()
+    for event in history:
+        event(life)
+    choose(mode)(life)
+    life.realm.crash_after = measures
+    with suppress(Crash):
+        life.world.sync(NOON + timedelta(days=life.days), force=True)
+    life.realm.crash_after = None
+    life.sync()
+
+    check(life)
 
 
 @given(HISTORIES, st.sampled_from([Enforcement.GATE, Enforcement.DISABLE]))
