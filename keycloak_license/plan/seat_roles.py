@@ -143,7 +143,10 @@ def _entitled(inputs: EnforcementInputs, application: Application) -> dict[str, 
 def _plan_holders(
     inputs: EnforcementInputs, application: Application, entitled: Mapping[str, Mapping[str, str]]
 ) -> Iterator[Measure]:
-    """Yield who gets and who loses the roles of an application; those who lose them come first."""
+    """Yield who gets and who loses the roles of an application; those who lose them come first.
+
+    Of somebody who keeps his seat without being seen nothing is known, and so nothing is done.
+    """
     wanted = entitled[application.id]
     names = (seat_role(application.id), access_role(application.id))
     present = {name: holders(inputs, name) for name in names}
@@ -158,7 +161,7 @@ def _plan_holders(
                 called = username(inputs.snapshot, claims, user_id)
                 yield SeatRoleRemoved(application.id, user_id, called, "no_seat", name, ends)
     for user_id, name in sorted(wanted.items()):
-        if user_id not in present[name]:
+        if user_id not in present[name] and user_id in inputs.snapshot.users:
             reason = "seated" if name == names[0] else "exempt"
             called = username(inputs.snapshot, claims, user_id)
             yield SeatRoleAssigned(application.id, user_id, called, reason, name)

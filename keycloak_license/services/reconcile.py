@@ -89,8 +89,9 @@ def apply(
 ) -> tuple[str, ...]:
     """Carry a plan out: the ledger first, durable, then Keycloak, so that a crash loses nothing.
 
-    A missing right is found out before either, so that it leaves nothing half done. What was seen has to
-    have been seen behind the same fence. Returns what the realm would not do, as sentences.
+    That attributes may not be written is found out before either, so that it leaves nothing half done; what
+    enforcement may not do is left for the next sync. What was seen has to have been seen behind the same
+    fence. Returns what the realm would not do, as sentences.
     """
     if not plan.may_begin:
         raise IncompleteSyncError(

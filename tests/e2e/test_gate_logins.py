@@ -9,7 +9,7 @@ from tests.real.keycloak import AdminApi
 from tests.real.logins import Browser
 
 PEOPLE = [
-    person("ann", "WFM_AGENT", "QM_AGENT", createdTimestamp=1_700_000_000_001),
+    person("ann", "WFM_AGENT", "QM_AGENT", "offline_access", createdTimestamp=1_700_000_000_001),
     person("bob", "WFM_AGENT", createdTimestamp=1_700_000_000_002),
     person("eve"),
     person("eleveo.admin", "WFM_AGENT"),
@@ -101,6 +101,18 @@ def test_a_freed_seat_lets_the_next_one_in_and_the_last_one_out(office: Office) 
     assert office.gets_in(office.qm, "ann")
     assert not office.wfm.refresh(before).are_granted
     assert office.other.refresh(elsewhere).are_granted
+
+
+def test_tokens_for_offline_use_end_as_well(office: Office) -> None:
+    offline = office.wfm.direct_grant("ann", PASSWORD, "openid offline_access")
+    elsewhere = office.qm.direct_grant("ann", PASSWORD, "openid offline_access")
+    office.fire("ann", "WFM_AGENT")
+    office.sync()
+    assert not office.wfm.refresh(offline).are_granted
+    assert office.qm.refresh(elsewhere).are_granted
+
+    office.expire({"WFM": 1, "QM": 1})
+    assert not office.qm.refresh(elsewhere).are_granted
 
 
 def test_when_the_licence_expires_everybody_is_out_and_a_renewal_lets_the_same_people_in(

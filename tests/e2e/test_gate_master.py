@@ -1,4 +1,4 @@
-"""Mode `gate` and `disable` where the sidecar logs in at the master realm: its roles still are in the realm."""
+"""Both modes where the sidecar logs in at the master realm, and its roles are in the other one."""
 
 from pathlib import Path
 

@@ -177,10 +177,8 @@ class App:
         assert page.code is not None, page.text
         return self._token(grant_type="authorization_code", code=page.code, redirect_uri=CALLBACK)
 
-    def direct_grant(self, username: str, password: str, **more: str) -> Tokens:
-        return self._token(
-            grant_type="password", username=username, password=password, scope="openid", **more
-        )
+    def direct_grant(self, username: str, password: str, scope: str = "openid") -> Tokens:
+        return self._token(grant_type="password", username=username, password=password, scope=scope)
 
     def refresh(self, tokens: Tokens) -> Tokens:
         return self._token(grant_type="refresh_token", refresh_token=tokens.refresh_token)
