@@ -192,12 +192,11 @@ def change_gate(gate: SimulatedGate, measure: GateMeasure) -> None:
             gate.client_scopes = {
                 each: scopes - {measure.scope} for each, scopes in gate.client_scopes.items()
             }
-        case ScopeAttached() if measure.client_id in gate.client_scopes:
-            gate.client_scopes[measure.client_id] |= {measure.scope}
-        case ScopeDetached() if measure.client_id in gate.client_scopes:
-            gate.client_scopes[measure.client_id] -= {measure.scope}
         case ScopeAttached() | ScopeDetached():
-            pass  # the client is not there any more
+            with suppress(KeyError):  # the client is not there any more
+                scopes = gate.client_scopes[measure.client_id] - {measure.scope}
+                new = {measure.scope} if isinstance(measure, ScopeAttached) else set()
+                gate.client_scopes[measure.client_id] = scopes | new
         case TokensRevoked():
             gate.cut_off.append(measure.client_id)
         case GateMade():

@@ -41,9 +41,13 @@ def bind_client(client: KeycloakClient, client_uuid: str, door: Door, flow_id: s
 
 
 def bind_provider(client: KeycloakClient, alias: str, flow_alias: str | None) -> None:
-    """Let an identity provider go on with a flow after each login; its masked secrets stay as they are."""
+    """Let an identity provider go on with a flow after each login; its masked secrets stay as they are.
+
+    Nothing happens to one that is gone meanwhile.
+    """
     path = f"identity-provider/instances/{quote(alias, safe='')}"
-    client.put(path, client.get(path, wire.OBJECT) | {"postBrokerLoginFlowAlias": flow_alias or ""})
+    with suppress(NotThereError):
+        client.put(path, client.get(path, wire.OBJECT) | {"postBrokerLoginFlowAlias": flow_alias or ""})
 
 
 def bind_realm(client: KeycloakClient, door: Door, flow_alias: str) -> None:

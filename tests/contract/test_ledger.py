@@ -1,6 +1,6 @@
 """The ledger in memory and those in SQLite and PostgreSQL remember the same."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keycloak_license.errors import LeaseLostError
 from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.model.changes import (
     SeatAssigned,
@@ -19,7 +20,15 @@ from keycloak_license.model.changes import (
     WaitingEnded,
     WaitingStarted,
 )
-from keycloak_license.model.record import RealmRecord, SeatEvent, StoredLicense, SyncFailure, SyncRecord
+from keycloak_license.model.measures import Disabling, UserDisabled, UserEnabled
+from keycloak_license.model.record import (
+    Lease,
+    RealmRecord,
+    SeatEvent,
+    StoredLicense,
+    SyncFailure,
+    SyncRecord,
+)
 from keycloak_license.model.seat import HeldRelease
 from keycloak_license.services.lease import hold_lease
 from keycloak_license.services.ports import Ledger
@@ -211,3 +220,92 @@ def test_a_license_takes_only_those_it_replaces_out_of_force(ledger: Ledger) -> 
     add_licenses(ledger, "acme", [second])
     add_licenses(ledger, "acme", [third], [first])
     assert ledger.load("acme").licenses == (replace(first, replaced_at=third.imported_at), second, third)
+
+
+OFF = UserDisabled("WFM", "id-ann", "ann", "waiting")
+ON = UserEnabled("", "id-bob", "bob", "not_enforced")
+Write = Callable[[Ledger, Lease], None]
+
+
+def record_enforcement(ledger: Ledger, *done: Disabling, refused: tuple[str, ...] = ()) -> None:
+    with hold_lease(ledger, "acme", patience_seconds=0) as fence:
+        ledger.record_enforcement(fence.lease, NOON + timedelta(minutes=1), done, refused)
+
+
+def test_who_was_disabled_and_enabled_follows_in_the_history_and_changes_no_claim(ledger: Ledger) -> None:
+    record_sync(ledger, sync(), assign("bob"))
+    before, at = ledger.load("acme"), NOON + timedelta(minutes=1)
+    record_enforcement(ledger, OFF, ON)
+    assert ledger.seat_events("acme")[1:] == (
+        SeatEvent("WFM", "id-ann", "ann", "user_disabled", at, "waiting"),
+        SeatEvent("", "id-bob", "bob", "user_enabled", at, "not_enforced"),
+    )
+    assert ledger.seat_events("acme", "WFM") == ledger.seat_events("acme")[:2]
+    assert ledger.load("acme") == before
+
+
+def test_what_enforcement_could_not_do_is_a_warning_of_the_last_sync_until_the_next(ledger: Ledger) -> None:
+    held = (HeldRelease("WFM", "id-ann", "ann", "role lost", NOON),)
+    done = sync(warnings=("no answer from LDAP",), held=held)
+    record_sync(ledger, done, assign("bob"))
+    record_enforcement(ledger, refused=("1 user was not changed", "nor another"))
+    warnings = ("no answer from LDAP", "1 user was not changed", "nor another")
+    assert ledger.load("acme").last_sync == replace(done, warnings=warnings)
+    assert len(ledger.seat_events("acme")) == 1
+
+    record_sync(ledger, sync(minutes=2), [])
+    assert ledger.load("acme").last_sync == sync(minutes=2)
+
+
+def test_enforcement_of_a_realm_never_synced_is_history_only(ledger: Ledger) -> None:
+    record_enforcement(ledger, OFF, refused=("1 user was not changed",))
+    assert ledger.load("acme") == RealmRecord("acme")
+    assert [event.kind for event in ledger.seat_events("acme")] == ["user_disabled"]
+
+
+def test_a_failure_that_began_before_it_was_recorded_says_so_until_a_sync_is(ledger: Ledger) -> None:
+    east = timezone(timedelta(hours=5, minutes=45))
+    for minutes, began in ((3, 1), (4, 2)):
+        with hold_lease(ledger, "acme", patience_seconds=0) as fence:
+            at, since = (NOON + timedelta(minutes=each) for each in (minutes, began))
+            ledger.record_failure(fence.lease, at, "not enforced", since=since.astimezone(east))
+    expected = SyncFailure(NOON + timedelta(minutes=1), NOON + timedelta(minutes=4), "not enforced")
+    assert ledger.load("acme").failure == expected
+    Failed("acme", NOON + timedelta(minutes=5), "no answer").write(ledger, "")
+    failure = ledger.load("acme").failure
+    assert failure is not None
+    assert failure.since == expected.since
+    assert failure.since.tzinfo is UTC
+
+    record_sync(ledger, sync(minutes=6), [])
+    assert ledger.load("acme").failure is None
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda ledger, lease: ledger.record_enforcement(lease, NOON, [OFF, ON], ["1 user was not changed"]),
+        lambda ledger, lease: ledger.record_failure(lease, NOON, "not enforced", since=NOON),
+    ],
+    ids=["enforcement", "failure"],
+)
+def test_who_has_lost_the_lease_records_nothing_of_enforcement(ledger: Ledger, write: Write) -> None:
+    record_sync(ledger, sync(), assign("bob"))
+    before = ledger.load("acme"), ledger.seat_events("acme")
+    with hold_lease(ledger, "acme", patience_seconds=0) as lost:
+        pass
+    with hold_lease(ledger, "acme", patience_seconds=0):
+        with pytest.raises(LeaseLostError):
+            write(ledger, lost.lease)
+        assert (ledger.load("acme"), ledger.seat_events("acme")) == before
+
+
+def test_enforcement_at_a_time_without_a_zone_is_refused_and_nothing_written(ledger: Ledger) -> None:
+    record_sync(ledger, sync(), assign("bob"))
+    before = ledger.load("acme"), ledger.seat_events("acme")
+    with hold_lease(ledger, "acme", patience_seconds=0) as fence:
+        with pytest.raises(ValueError, match="has no time zone"):
+            ledger.record_enforcement(fence.lease, datetime(2026, 1, 1), [OFF], ["no"])  # noqa: DTZ001
+        with pytest.raises(ValueError, match="has no time zone"):
+            ledger.record_failure(fence.lease, NOON, "no", since=datetime(2026, 1, 1))  # noqa: DTZ001
+    assert (ledger.load("acme"), ledger.seat_events("acme")) == before
