@@ -15,10 +15,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the long versions of tests too")
 
 
-def pytest_configure() -> None:
+EXAMPLES, SLOW_EXAMPLES = 40, 200
+"""Of each property, where it does not say itself how many."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
     # No deadline: nothing may depend on the machine's speed. In CI the same examples every time.
     hypothesis.settings.register_profile(
-        "project", deadline=None, derandomize="CI" in os.environ, print_blob=True
+        "project",
+        deadline=None,
+        derandomize="CI" in os.environ,
+        print_blob=True,
+        max_examples=SLOW_EXAMPLES if config.getoption("--slow") else EXAMPLES,
     )
     hypothesis.settings.load_profile("project")
 

@@ -83,8 +83,10 @@ def _end_sessions(client: KeycloakClient, user: str, client_uuids: Iterable[str]
         if not session.clients.keys().isdisjoint(uuids):
             _end_session(client, session.id)
     for uuid in uuids:
-        for session in client.get(f"{user}/offline-sessions/{uuid}", wire.SESSIONS):
-            _end_session(client, session.id, isOffline="true")
+        # A client may be gone meanwhile, and with it its sessions.
+        with suppress(NotThereError):
+            for session in client.get(f"{user}/offline-sessions/{uuid}", wire.SESSIONS):
+                _end_session(client, session.id, isOffline="true")
 
 
 def _end_session(client: KeycloakClient, session_id: str, **params: str) -> None:

@@ -26,6 +26,7 @@ from keycloak_license.errors import (
     RequestTimeoutError,
     UnavailableError,
     UnexpectedAnswerError,
+    UnreachableError,
 )
 from keycloak_license.keycloak_api.answers import Access, Call, explain_shape, explain_status, not_keycloak
 from keycloak_license.keycloak_api.session import Session
@@ -161,7 +162,10 @@ class KeycloakClient:
         self._write("post", path, body, done_before=AlreadyThereError)
 
     def make(self, path: str, body: Any) -> str:
-        """Make something new and return its id, the end of where Keycloak says it is."""
+        """Make something new and return its id, the end of where Keycloak says it is.
+
+        It may have no name to know it by, so it is not asked for again when an answer was lost.
+        """
         call = Call(self.access, self.realm, "post", path)
 
         def act() -> str:
@@ -170,7 +174,7 @@ class KeycloakClient:
                 raise not_keycloak(call.access, f"{call} answered without a location")
             return location.rpartition("/")[2]
 
-        return self._with_retries(act)
+        return self._with_retries(act, _backoff_when_answered)
 
     def delete(self, path: str, body: Any = None, **params: Param) -> None:
         """Take something away; also raises `NotThereError`, unless it was gone by us, the answer lost."""
@@ -198,10 +202,12 @@ class KeycloakClient:
 
         self._with_retries(act)
 
-    def _with_retries(self, act: Callable[[], T]) -> T:
+    def _with_retries(
+        self, act: Callable[[], T], backoff: Callable[[Exception], bool | float] | None = None
+    ) -> T:
         policy = self._retry
         attempts = stamina.retry_context(
-            on=_backoff,
+            on=backoff or _backoff,
             attempts=policy.attempts,
             timeout=None,
             wait_initial=policy.wait_initial_seconds,
@@ -231,6 +237,11 @@ def _backoff(error: Exception) -> bool | float:
     if not isinstance(error, UnavailableError) or not error.is_transient:
         return False
     return True if error.retry_after_seconds is None else error.retry_after_seconds
+
+
+def _backoff_when_answered(error: Exception) -> bool | float:
+    """Decide the same, but repeat nothing that may have been done."""
+    return not isinstance(error, UnreachableError) and _backoff(error)
 
 
 def _expect_no_page(call: Call, response: requests.Response) -> None:

@@ -237,7 +237,8 @@ class Enforcer:
             if uuid := self._uuid_of(client_id):
                 self._before_write()
                 at = self._client.present_server_time or datetime.now(UTC)
-                self._client.put(f"clients/{uuid}", {"notBefore": int(at.timestamp()) + MARGIN_SECONDS})
+                with suppress(NotThereError):
+                    self._client.put(f"clients/{uuid}", {"notBefore": int(at.timestamp()) + MARGIN_SECONDS})
 
     def _bind(self, door: Door, flow_id: str | None, alias: str | None) -> None:
         self._before_write()

@@ -36,8 +36,14 @@ def remove_flow(client: KeycloakClient, flow_id: str) -> None:
 
 
 def bind_client(client: KeycloakClient, client_uuid: str, door: Door, flow_id: str | None) -> None:
-    """Let a door of a client lead through a flow, or through the realm's own."""
-    client.put(f"clients/{client_uuid}", {"authenticationFlowBindingOverrides": {door.kind: flow_id or ""}})
+    """Let a door of a client lead through a flow, or through the realm's own.
+
+    Nothing happens to one that is gone meanwhile.
+    """
+    with suppress(NotThereError):
+        client.put(
+            f"clients/{client_uuid}", {"authenticationFlowBindingOverrides": {door.kind: flow_id or ""}}
+        )
 
 
 def bind_provider(client: KeycloakClient, alias: str, flow_alias: str | None) -> None:

@@ -81,4 +81,5 @@ def _read_flows(export: wire.FlowsExport) -> dict[str, NamedFlow]:
 
 
 def _given(config: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in config.items() if value is not None}
+    # In one order, for what is written of a step decides its place among equals.
+    return {name: value for name, value in sorted(config.items()) if value is not None}

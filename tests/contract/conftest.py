@@ -11,9 +11,11 @@ from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.ledger.store import open_ledger
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
-from keycloak_license.model.measures import Measure, Refusal
+from keycloak_license.model.enforcement import Enforcement
+from keycloak_license.model.measures import Measure, Refusal, RoleCreated
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 from keycloak_license.services.ports import BeforeWrite, Ledger, Realm
+from tests.contract.enforced import ACCESS, SEAT, Enforced, Make, provision, simulate
 from tests.contract.realm_admin import (
     VIEW_ONLY,
     RealmAdmin,
@@ -119,3 +121,36 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
         url = server.create_database()
     with closing(open_ledger(url)) as opened:
         yield opened
+
+
+@pytest.fixture(params=["simulated", "real"])
+def make_enforced(request: pytest.FixtureRequest) -> Make:
+    if request.param == "simulated":
+        return simulate
+    make_realm: MakeRealm = request.getfixturevalue("make_realm")
+    return lambda mode: provision(make_realm(), mode)
+
+
+@pytest.fixture
+def gated(make_enforced: Make) -> Enforced:
+    """A realm of mode gate with the roles of one application."""
+    made = make_enforced(Enforcement.GATE)
+    made.enforce(RoleCreated(SEAT), RoleCreated(ACCESS))
+    return made
+
+
+@pytest.fixture
+def disabling(make_enforced: Make) -> Enforced:
+    return make_enforced(Enforcement.DISABLE)
+
+
+@pytest.fixture
+def doors(make_enforced: Make) -> Enforced:
+    """A realm of mode gate with three clients, one of which has its own login, and a provider."""
+    made = make_enforced(Enforcement.GATE)
+    made.doors.add_client("wfm-app")
+    made.doors.add_client("both-saml", "saml")
+    made.doors.add_client("other-app")
+    made.doors.add_provider("google")
+    made.doors.give_own_login("wfm-app")
+    return made

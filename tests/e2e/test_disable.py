@@ -55,6 +55,7 @@ def kinds(changes: list[dict[str, object]]) -> list[tuple[object, object, object
     ]
 
 
+@pytest.mark.slow
 def test_without_a_licence_nobody_is_disabled(office: Office) -> None:
     office.sync()
     assert enabled(office) == {"ann", "bob", "cid", "mia"}
@@ -116,6 +117,7 @@ def test_our_mark_outlives_the_ledger(office: Office) -> None:
     assert enabled(office) == {"ann", "bob", "cid", "mia"}
 
 
+@pytest.mark.slow
 def test_who_no_longer_needs_a_seat_is_enabled(office: Office) -> None:
     office.license({"WFM": 1})
     office.fire("bob", "WFM_AGENT")
@@ -123,7 +125,7 @@ def test_who_no_longer_needs_a_seat_is_enabled(office: Office) -> None:
     assert enabled(office) == {"ann", "bob", "mia"}
 
 
-@pytest.mark.parametrize("way", ["sync", "init", "remove"])
+@pytest.mark.parametrize("way", ["sync", "init", pytest.param("remove", marks=pytest.mark.slow)])
 def test_leaving_the_mode_enables_whom_we_disabled_and_nobody_else(office: Office, way: str) -> None:
     office.license({"WFM": 1})
     if way == "remove":

@@ -54,6 +54,7 @@ def test_people_of_a_directory_are_disabled_only_where_that_is_wanted(office: Of
     assert enabled(office) == {"ann", *PEOPLE}
 
 
+@pytest.mark.slow
 def test_whom_a_directory_does_not_let_us_disable_is_told_and_left_alone(
     office: Office, slapd: Slapd
 ) -> None:

@@ -191,7 +191,16 @@ def repair(federation: Federation) -> None:
     )
 
 
-@pytest.mark.parametrize("trouble", [cut_off, hang, change_its_password, move_its_users, disable])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        cut_off,
+        pytest.param(hang, marks=pytest.mark.slow),
+        change_its_password,
+        move_its_users,
+        disable,
+    ],
+)
 def test_while_the_directory_is_in_trouble_the_read_has_a_gap_and_nobody_loses_a_seat(
     federation: Federation, trouble: Callable[[Federation], None]
 ) -> None:

@@ -141,6 +141,7 @@ def test_missing_roles_are_made_again_with_everybody_who_had_them_and_it_is_said
     assert office.sync() == []
 
 
+@pytest.mark.slow
 def test_a_role_of_ours_that_is_handed_on_lets_nobody_in_for_long(office: Office) -> None:
     realm = office.realm
     own = realm.client_uuid("keycloak-license")
@@ -159,7 +160,7 @@ def test_a_role_of_ours_that_is_handed_on_lets_nobody_in_for_long(office: Office
     assert office.sync() == []
 
 
-@pytest.mark.parametrize("way", ["sync", "init", "remove"])
+@pytest.mark.parametrize("way", ["sync", pytest.param("init", marks=pytest.mark.slow), "remove"])
 def test_leaving_the_mode_gives_the_clients_back_what_they_had(office: Office, way: str) -> None:
     realm = office.realm
     before = realm.get("/authentication/flows")
@@ -183,6 +184,7 @@ def test_leaving_the_mode_gives_the_clients_back_what_they_had(office: Office, w
         assert office.sync() == []
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_exist_is_told_and_gated_once_it_does(office: Office) -> None:
     applications = office.site.settings["applications"]
     applications["WFM"] = applications["WFM"] | {"clients": ["wfm-app", "http://wfm/app: new"]}

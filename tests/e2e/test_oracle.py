@@ -20,7 +20,7 @@ from tests.contract.realm_admin import VIEW_ONLY, connect_as_sidecar, connect_as
 from tests.fakes import RoleName
 from tests.real.keycloak import MakeRealm, RealRealm
 
-SEEDS: Final = 12
+SEEDS: Final = 5
 SLOW_SEEDS: Final = 200
 
 APPLICATIONS: Final = (

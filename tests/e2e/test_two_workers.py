@@ -192,7 +192,9 @@ def pair(
 
 
 in_a_file = pytest.mark.parametrize("pair", ["sqlite"], indirect=True)
-in_both_databases = pytest.mark.parametrize("pair", ["sqlite", "postgresql"], indirect=True)
+in_both_databases = pytest.mark.parametrize(
+    "pair", [pytest.param("sqlite", marks=slow), "postgresql"], indirect=True
+)
 
 
 def start(site: Site, *words: str | Path) -> subprocess.Popen[str]:

@@ -276,7 +276,7 @@ def counting(ledger: SqlLedger) -> Iterator[list[str]]:
     event.remove(ledger._engine, "before_cursor_execute", note)
 
 
-@pytest.mark.parametrize("size", [2, 30_000])
+@pytest.mark.parametrize("size", [2, 300, pytest.param(30_000, marks=pytest.mark.slow)])
 def test_a_sync_sends_as_many_statements_for_two_changes_as_for_thirty_thousand(
     ledger: SqlLedger, size: int
 ) -> None:
