@@ -1,8 +1,8 @@
 """Somebody else writes realm attributes too, the whole map at a time as Keycloak wants it, and loses nothing.
 
 In each of many syncs the other program writes at the worst moment each time: when our own write has been
-composed and is on its way. The long version lets it write whenever it likes, also while Keycloak is at work on
-ours, and compares what it loses with what it would lose to a program that reads, writes and reads back.
+composed and is on its way. The long version lets it write whenever it likes, also while Keycloak is at work
+on ours, and compares what it loses with what it would lose to a program that reads, writes and reads back.
 """
 
 import random
