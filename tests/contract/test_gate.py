@@ -44,6 +44,7 @@ def test_outside_of_mode_gate_doors_are_read_only_where_our_roles_are_left(disab
     assert disabling.realm.read([]).gate is not None
 
 
+@pytest.mark.slow
 def test_scopes_are_made_given_to_clients_and_taken_away(doors: Enforced) -> None:
     made, given = ScopeCreated(SCOPE, "openid-connect"), ScopeAttached(SCOPE, "wfm-app")
     before = doors.gate()
@@ -61,12 +62,14 @@ def test_scopes_are_made_given_to_clients_and_taken_away(doors: Enforced) -> Non
     assert doors.gate() == before
 
 
+@pytest.mark.slow
 def test_tokens_are_revoked_for_one_client(doors: Enforced) -> None:
     doors.enforce(TokensRevoked("wfm-app"), TokensRevoked("no longer there"))
     assert doors.doors.is_cut_off("wfm-app")
     assert not doors.doors.is_cut_off("other-app")
 
 
+@pytest.mark.slow
 def test_a_gate_reads_as_it_was_made_and_goes_when_nothing_leads_through_it(doors: Enforced) -> None:
     before = doors.gate()
     deny = Step("REQUIRED", "deny-access-authenticator", {"denyErrorMessage": "No seat: ask (us) & wait"})
@@ -86,6 +89,7 @@ def test_a_gate_reads_as_it_was_made_and_goes_when_nothing_leads_through_it(door
     assert doors.gate() == before
 
 
+@pytest.mark.slow
 def test_a_door_leads_through_no_flow_of_its_own_any_more(doors: Enforced) -> None:
     before = doors.gate().bound
     gone = Door(DoorKind.BROWSER, "no longer there")

@@ -355,7 +355,9 @@ def start(site: Site, *words: str) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "is_before", [pytest.param(True, marks=pytest.mark.slow), False], ids=["before", "after"]
+)
 @pytest.mark.parametrize(
     "words", [SYNC, pytest.param(IMPORT, marks=pytest.mark.slow)], ids=["sync", "import"]
 )

@@ -263,7 +263,16 @@ def team(waiting_team: Team, no_waits: None) -> Team:
     return waiting_team
 
 
-@pytest.mark.parametrize("fault", [*FAULTS, NOT_FOUND, delay(0.05)], ids=name_fault)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(fault for fault in FAULTS if fault in FEW),
+        *(pytest.param(fault, marks=pytest.mark.slow) for fault in FAULTS if fault not in FEW),
+        NOT_FOUND,
+        delay(0.05),
+    ],
+    ids=name_fault,
+)
 def test_a_fault_that_passes_is_met_with_another_attempt_and_the_sync_is_complete(
     team: Team, fault: Fault
 ) -> None:

@@ -105,7 +105,7 @@ def slapd() -> Iterator[Slapd]:
         yield server
 
 
-@pytest.fixture(params=["imported", "not imported"])
+@pytest.fixture(params=["imported", pytest.param("not imported", marks=pytest.mark.slow)])
 def federation(make_realm: MakeRealm, slapd: Slapd, request: pytest.FixtureRequest) -> Federation:
     realm = make_realm(REALM)
     made = Federation(realm, slapd, add_ldap(realm, slapd))

@@ -116,6 +116,7 @@ def test_what_the_provider_asks_after_a_login_is_still_asked_and_comes_back(offi
     assert enter(office.wfm, "dora").code
 
 
+@pytest.mark.slow
 def test_a_new_provider_is_no_way_round_the_gate(office: Office, company: RealRealm) -> None:
     office.realm.post("/identity-provider/instances", provider_of(company, "second"))
     assert [each["kind"] for each in office.sync()] == ["door_bound"]

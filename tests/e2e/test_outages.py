@@ -222,7 +222,7 @@ STORMS: dict[str, Fault] = {
 @pytest.mark.parametrize(
     "storms",
     [
-        pytest.param("down", "503", marks=pytest.mark.slow),
+        ("down", "503"),
         # A reset and a cut are one trouble in its words, so each needs another one before it.
         pytest.param(("page", "reset"), marks=pytest.mark.slow),
         pytest.param(("page", "cut"), marks=pytest.mark.slow),

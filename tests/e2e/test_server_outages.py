@@ -240,6 +240,7 @@ def everything_told(site: Site, licenses: tuple[Path, Path]) -> str:
     return INSTANT.sub(lambda found: f"instant {places[found[0]]}", text)
 
 
+@pytest.mark.slow
 def test_a_file_and_a_server_lead_to_the_same_documents(
     scene: Scene, tmp_path: Path, mortal: MortalServer
 ) -> None:
