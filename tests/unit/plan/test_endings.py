@@ -51,6 +51,14 @@ def test_the_reading_is_believed_more_than_a_list() -> None:
     assert ends(with_reading(ANN_USER, Role("role-3", "agent", "wfm-app"))).kept == {"ann"}
 
 
+def test_whom_we_disabled_goes_on_waiting_as_long_as_he_has_a_role() -> None:
+    off = replace(ANN_USER, enabled=False)
+    ours = replace(REALM, disabled_here=frozenset({"ann"}))
+
+    assert ends(with_reading(off, AGENT, snapshot=ours)) == Endings(kept=frozenset({"ann"}))
+    assert ends(with_reading(off, snapshot=ours)) == Endings({"ann": "no_role"})
+
+
 def test_a_role_of_the_same_name_elsewhere_does_not_count() -> None:
     assert ends(with_reading(ANN_USER, Role("role-4", "agent", "another"))).reasons == {"ann": "no_role"}
 
