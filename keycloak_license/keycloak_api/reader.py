@@ -47,11 +47,9 @@ def read_realm(
     server_time = client.present_server_time
     realm, graph = structure.realm, structure.graph
     counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
-    marked = {each.client_id for each in structure.clients if MARK in each.attributes}
-    has_own_client = terms.client_id in marked
-    own = {role.id: role for role in graph.roles.values() if has_own_client and terms.is_own(role)}
+    own = _find_own(structure, terms)
     holders = _HolderReader(client, structure, progress)
-    asked = [*counted, *own, *_manager_roles(terms, graph.roles)]
+    asked = [*counted, *own.roles, *_manager_roles(terms, graph.roles)]
     holders.read_roles(sorted(containing_roles(graph.composites, asked) & graph.roles.keys()))
     if counted and not holders.users:
         holders.doubt_that_nobody_is_there()
@@ -76,12 +74,34 @@ def read_realm(
         server_time=server_time,
         silent_providers=silence.providers,
         gaps=(*holders.gaps, *silence.gaps),
-        has_own_client=has_own_client,
+        has_own_client=own.has_client,
         client_ids={each.client_id: each.id for each in structure.clients},
-        disabled_here=frozenset().union(
-            *(holders.role_users[id_] for id_, role in own.items() if role.name == DISABLED_ROLE)
-        ),
-        gate=read_gate(client, structure.clients) if _concerns_gate(terms, own.values()) else None,
+        disabled_here=frozenset().union(*map(holders.role_users.__getitem__, own.marking())),
+        gate=read_gate(client, structure.clients) if _concerns_gate(terms, own.roles.values()) else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What is there of our own client."""
+
+    has_client: bool
+    roles: Mapping[str, Role]
+    """Those that enforcement made, by id."""
+
+    def marking(self) -> Iterator[str]:
+        """Yield the ids of the roles that mark whom we disabled."""
+        return (id_ for id_, role in self.roles.items() if role.name == DISABLED_ROLE)
+
+
+def _find_own(structure: Structure, terms: EnforcementTerms) -> _Own:
+    """Return our client's roles; those of somebody else's client of that name are none of ours."""
+    marked = {each.client_id for each in structure.clients if MARK in each.attributes}
+    if terms.client_id not in marked:
+        return _Own(has_client=False, roles={})
+    return _Own(
+        has_client=True,
+        roles={role.id: role for role in structure.graph.roles.values() if terms.is_own(role)},
     )
 
 
