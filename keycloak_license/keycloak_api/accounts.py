@@ -12,7 +12,7 @@ from urllib.parse import quote
 from keycloak_license.errors import NotThereError, RejectedRequestError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.model.enforcement import DISABLED_ROLE
+from keycloak_license.model.enforcement import DISABLED_ROLE, MADE_BY_US, MARK
 from keycloak_license.model.measures import (
     AccountChange,
     SeatRoleAssigned,
@@ -34,6 +34,11 @@ class OwnRoles:
     """Finds a role of ours by name."""
     uuid_of: Callable[[str], str | None]
     """Finds a client of the realm by client id."""
+
+
+def own_role(name: str) -> dict[str, object]:
+    """Return what Keycloak is told of a role that we make."""
+    return {"name": name, "description": MADE_BY_US, "attributes": {MARK: ["true"]}}
 
 
 def change_account(client: KeycloakClient, own: OwnRoles, change: AccountChange) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from keycloak_license.errors import AlreadyThereError, NotThereError, UnavailableError, UnreachableError
 from keycloak_license.keycloak_api import wire
-from keycloak_license.keycloak_api.accounts import OwnRoles, change_account
+from keycloak_license.keycloak_api.accounts import OwnRoles, change_account, own_role
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.flows import (
     bind_client,
@@ -28,7 +28,7 @@ from keycloak_license.keycloak_api.flows import (
     make_gate,
     remove_flow,
 )
-from keycloak_license.model.enforcement import DISABLED_ROLE, MARK, access_role, seat_role
+from keycloak_license.model.enforcement import DISABLED_ROLE, MADE_BY_US, MARK, access_role, seat_role
 from keycloak_license.model.gate import REALM_DOORS, Door, DoorKind
 from keycloak_license.model.measures import (
     AccessClosed,
@@ -174,14 +174,8 @@ class Enforcer:
         client = self._client
         match measure:
             case RoleCreated():
-                attributes = {MARK: ["true"]}
-                body = {
-                    "name": measure.role,
-                    "description": "Made by keycloak-license",
-                    "attributes": attributes,
-                }
                 with suppress(AlreadyThereError):
-                    client.create(f"clients/{self._own_uuid()}/roles", body)
+                    client.create(f"clients/{self._own_uuid()}/roles", own_role(measure.role))
             case RoleRemoved():
                 with suppress(NotThereError):
                     client.delete(self._path_of(measure.role))
@@ -281,7 +275,7 @@ class Enforcer:
 def _scope(measure: ScopeCreated) -> dict[str, object]:
     return {
         "name": measure.scope,
-        "description": "Made by keycloak-license: tells which application a login is for",
+        "description": f"{MADE_BY_US}: tells which application a login is for",
         "protocol": measure.protocol,
         "attributes": {MARK: "true", "include.in.token.scope": "false", "display.on.consent.screen": "false"},
     }

@@ -3,7 +3,7 @@
 In: a client; out: a `Check` for each thing. Called by `cli.doctor`. Nothing is changed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -12,10 +12,11 @@ from keycloak_license.errors import NotThereError, UnavailableError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.federation import find_silence, list_providers
+from keycloak_license.keycloak_api.provision import OBSERVE_RIGHTS, RIGHTS
 from keycloak_license.keycloak_api.rights import list_clients, prove_view_users
 from keycloak_license.keycloak_api.writer import ensure_writable
 from keycloak_license.model.check import Check, try_out
-from keycloak_license.model.enforcement import Enforcement, EnforcementTerms
+from keycloak_license.model.enforcement import EnforcementTerms
 
 MAX_SKEW_SECONDS = 60
 """As `plan.clock`, so that `doctor` and a sync say the same."""
@@ -26,13 +27,6 @@ _READS: tuple[tuple[str, str, Callable[[KeycloakClient], object]], ...] = (
     ("view-clients", "clients", list_clients),
     ("view-events", "admin-events", lambda client: client.get("admin-events", wire.ANYTHING, max=1)),
 )
-
-
-_WRITES: Mapping[Enforcement, tuple[str, ...]] = {
-    Enforcement.OBSERVE: (),
-    Enforcement.GATE: ("manage-users", "manage-clients", "manage-identity-providers"),
-    Enforcement.DISABLE: ("manage-users",),
-}
 
 
 def probe(client: KeycloakClient, terms: EnforcementTerms, now: datetime) -> Iterator[Check]:
@@ -46,7 +40,7 @@ def probe(client: KeycloakClient, terms: EnforcementTerms, now: datetime) -> Ite
     for right, what, read in _READS:
         yield try_out(f"right {right}", partial(_try_read, client, what, read))
     yield try_out("right manage-realm", lambda: _try_manage(client))
-    for right in _WRITES[terms.mode]:
+    for right in sorted(RIGHTS[terms.mode] - OBSERVE_RIGHTS):
         yield try_out(f"right {right}", partial(_try_write, client, right, terms.client_id))
     yield try_out("federation", lambda: _describe_federation(client))
     yield try_out("clock", lambda: _describe_clock(logged_in_at, now))

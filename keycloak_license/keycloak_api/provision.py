@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from keycloak_license.errors import ConfigurationError, NotThereError, UnexpectedAnswerError
 from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api.accounts import own_role
 from keycloak_license.keycloak_api.answers import rights_client
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.writer import write_attributes
@@ -122,9 +123,7 @@ class Provisioner:
         if enforcement is Enforcement.DISABLE:
             roles = self._realm.get(f"clients/{client_uuid}/roles", wire.ROLES)
             if DISABLED_ROLE not in {role.name for role in roles}:
-                attributes = {MARK: ["true"]}
-                body = {"name": DISABLED_ROLE, "description": "Disabled by us", "attributes": attributes}
-                self._realm.create(f"clients/{client_uuid}/roles", body)
+                self._realm.create(f"clients/{client_uuid}/roles", own_role(DISABLED_ROLE))
                 done.created.append(f"role {self._client_id}/{DISABLED_ROLE}")
 
     def _remove_role_client(self, done: Provisioned) -> None:

@@ -219,7 +219,7 @@ def test_a_realm_that_does_not_exist_is_told_as_such(good: FakeServer) -> None:
     [
         (Enforcement.OBSERVE, []),
         (Enforcement.DISABLE, ["manage-users"]),
-        (Enforcement.GATE, ["manage-users", "manage-clients", "manage-identity-providers"]),
+        (Enforcement.GATE, ["manage-clients", "manage-identity-providers", "manage-users"]),
     ],
 )
 def test_what_a_mode_may_write_is_tried_on_what_is_not_there(
