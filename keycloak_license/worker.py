@@ -7,10 +7,10 @@ comes late is run, ticks that pile up are run once, and a realm is never synced 
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from types import FrameType
 
@@ -29,12 +29,13 @@ from keycloak_license.errors import (
 from keycloak_license.model.report import SyncReport
 from keycloak_license.monitoring.management import serve_management
 from keycloak_license.monitoring.metrics import Metrics
-from keycloak_license.services.observation import ManagedRealm
-from keycloak_license.services.reconcile import run_once
+from keycloak_license.services.following import Follower, Look
 
 log = structlog.get_logger()
 
-MAX_THREADS = 4
+LOOKING_THREADS = 4
+READING_THREADS = 2
+"""More full reads at once take Keycloak as long as one after the other."""
 STOP_SECONDS = 8.0
 """Below the ten seconds after which container runtimes kill."""
 
@@ -42,22 +43,30 @@ STOP_SECONDS = 8.0
 def run_worker(tickers: Sequence["Ticker"], interval_seconds: int, stop: Event) -> bool:
     """Sync the realms until `stop` is set; then the sync under way ends between two writes.
 
-    Returns whether it did: false when a request is still waiting for Keycloak after `STOP_SECONDS`.
+    Full reads have threads of their own, first come first served, so that a large realm keeps no other
+    waiting. Returns whether all ended: false when a request is still waiting for Keycloak after
+    `STOP_SECONDS`.
     """
     scheduler = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(min(len(tickers), MAX_THREADS))},
+        executors={
+            "default": ThreadPoolExecutor(min(len(tickers), LOOKING_THREADS)),
+            "reading": ThreadPoolExecutor(min(len(tickers), READING_THREADS)),
+        },
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
     scheduler.add_listener(_log_late_tick, EVENT_JOB_MAX_INSTANCES)
-    names = [ticker.managed.name for ticker in tickers]
-    for name, ticker in zip(names, tickers, strict=True):
+
+    def tick(ticker: Ticker) -> None:
+        if ticker.look():
+            scheduler.add_job(ticker.read, executor="reading")
+
+    names = [ticker.realm for ticker in tickers]
+    apart = timedelta(seconds=interval_seconds) / len(tickers)
+    for number, ticker in enumerate(tickers):
+        first = datetime.now(UTC) + number * apart
         scheduler.add_job(
-            ticker,
-            "interval",
-            seconds=interval_seconds,
-            id=name,
-            next_run_time=datetime.now(UTC),
+            tick, "interval", [ticker], seconds=interval_seconds, id=ticker.realm, next_run_time=first
         )
     scheduler.start()
     log.info("worker_started", realms=names, interval_seconds=interval_seconds)
@@ -88,47 +97,77 @@ def management_port(host: str, port: int, tickers: Sequence["Ticker"]) -> Iterat
 
 @dataclass
 class Ticker:
-    """Syncs one realm each time it is called; trouble is logged as it begins, changes and ends."""
+    """Keeps one realm in line; trouble is logged as it begins, changes and ends."""
 
-    managed: ManagedRealm
+    follower: Follower
     metrics: Metrics
     has_succeeded: bool = field(default=False, init=False)
     """Whether a sync has finished since the start."""
+    _is_reading: bool = field(default=False, init=False)
+    """Whether a full read is due or under way."""
     _trouble: tuple[str, ...] = field(default=(), init=False)
 
-    def __call__(self) -> None:
-        """Sync once; whatever goes wrong, the next tick tries again."""
-        began = time.monotonic()
+    @property
+    def realm(self) -> str:
+        """The realm's name."""
+        return self.follower.managed.name
+
+    def look(self) -> bool:
+        """Bring in line what has changed; return whether `read` is to be called, once, by anybody."""
+        if self._is_reading:
+            log.warning("sync_still_running", realm=self.realm)
+            return False
+        self._is_reading = self._attempt(self.follower.look)
+        return self._is_reading
+
+    def read(self) -> None:
+        """Read everything and sync; whatever goes wrong, the next look tries again."""
         try:
-            result = self._sync()
+            self._attempt(lambda now: Look(self.follower.read(now)))
+        finally:
+            self._is_reading = False
+
+    def _attempt(self, act: Callable[[datetime], Look]) -> bool:
+        """Return whether a full read is due."""
+        began = time.monotonic()
+        result, is_read_due = "crashed", False
+        try:
+            result, is_read_due = self._sync(act)
         except Exception as error:
             self._tell("sync_crashed", (type(error).__name__,))
-            log.debug("sync_crashed_at", realm=self.managed.name, exc_info=True)
-            self.metrics.show_failure(self.managed.name)
-            result = "crashed"
-        self.metrics.count_sync(self.managed.name, result, time.monotonic() - began)
+            log.debug("sync_crashed_at", realm=self.realm, exc_info=True)
+            self.metrics.show_failure(self.realm)
+        if not is_read_due:
+            self.metrics.count_sync(self.realm, result, time.monotonic() - began)
+        return is_read_due
 
-    def _sync(self) -> str:
-        realm = self.managed.name
+    def _sync(self, act: Callable[[datetime], Look]) -> tuple[str, bool]:
+        """Return what came of it, and whether a full read is due."""
+        realm = self.realm
         try:
-            report = run_once(self.managed, now=datetime.now(UTC))
+            look = act(datetime.now(UTC))
         except InterruptedSyncError:
             log.info("sync_interrupted", realm=realm)
-            return "interrupted"
+            return "interrupted", False
         except LeaseTakenError:
             log.debug("sync_left_to_another_process", realm=realm)
-            return "left"
+            return "left", False
         except LeaseLostError as error:
             log.warning("sync_overtaken", realm=realm, error=str(error))
-            return "overtaken"
+            return "overtaken", False
         except KeycloakLicenseError as error:
             self._tell("sync_failed", (str(error),))
             self.metrics.show_failure(realm)
-            return "failed"
+            return "failed", False
+        if look.is_unchanged:
+            self.metrics.show_success(realm, datetime.now(UTC))
+        if look.report is None:
+            return "unchanged" if look.is_unchanged else "postponed", look.is_read_due
         self.has_succeeded = True
-        self.metrics.show_report(report.realm, datetime.now(UTC))
-        self._log(report)
-        return "complete" if report.realm.is_complete else "incomplete"
+        self.metrics.show_report(look.report.realm, datetime.now(UTC))
+        self.metrics.count_drift(realm, look.report.drift)
+        self._log(look.report)
+        return "complete" if look.report.realm.is_complete else "incomplete", False
 
     def _log(self, report: SyncReport) -> None:
         """Log what a sync did; one that changed nothing only when debugging."""
@@ -157,7 +196,7 @@ class Ticker:
     def _tell(self, event: str, what: tuple[str, ...]) -> None:
         trouble = (event, *what)
         write = log.debug if trouble == self._trouble else log.warning
-        write(event, realm=self.managed.name, reasons=list(what))
+        write(event, realm=self.realm, reasons=list(what))
         self._trouble = trouble
 
 

@@ -37,6 +37,8 @@ from keycloak_license.model.enforcement import (
 from keycloak_license.model.license import License
 from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.realm import (
+    NO_GRANT_TIMES,
+    GrantTimes,
     Group,
     RealmSnapshot,
     Rereading,
@@ -95,6 +97,11 @@ class SimulatedRealm:
     gate: SimulatedGate = field(default_factory=SimulatedGate)
     has_own_client: bool = True
     """Whether there is a client of ours for roles."""
+    has_events: bool = True
+    """Whether account is kept of what admins change."""
+    granted_at: dict[str, datetime] = field(default_factory=dict)
+    """When admins gave something to users, for those of whom the test says so."""
+    _is_followed: bool = False
     _is_gone: bool = False
     _roles: dict[str, Role] = field(default_factory=dict)
     _composites: Links = field(default_factory=dict)
@@ -118,6 +125,27 @@ class SimulatedRealm:
         """Return what `keycloak_api.reader` would: all roles, and who holds those that count."""
         self._refuse_when_cut_off()
         self.reads += 1
+        return self._snapshot(applications)
+
+    def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
+        """Return the same; the drift is what no event has told, and here everything is told."""
+        snapshot = self.read(applications)
+        drift = 0 if self._is_followed and self.has_events else None
+        self._is_followed = self.has_events and not snapshot.gaps
+        return replace(snapshot, drift=drift)
+
+    def refresh(self, applications: Sequence[Application]) -> RealmSnapshot | None:
+        was_followed, self._is_followed = self._is_followed, False
+        self._refuse_when_cut_off()
+        snapshot = self._snapshot(applications)
+        self._is_followed = was_followed and self.has_events and not snapshot.gaps
+        return snapshot if self._is_followed else None
+
+    def date_grants(self, since: datetime | None) -> GrantTimes:
+        self._refuse_when_cut_off()
+        return GrantTimes({who: at for who, at in self.granted_at.items() if since is None or at >= since})
+
+    def _snapshot(self, applications: Sequence[Application]) -> RealmSnapshot:
         composites = {parent: frozenset(children) for parent, children in self._composites.items()}
         asked = [*applications, *([MANAGERS] if self.terms.mode is Enforcement.DISABLE else [])]
         own = {role.id: role.name for role in self._roles.values() if self.terms.is_own(role)}
@@ -140,7 +168,7 @@ class SimulatedRealm:
             role_users=role_users,
             role_groups=role_groups,
             group_members=group_members,
-            service_accounts=seen & self._service_accounts,
+            service_accounts=frozenset(self._service_accounts),
             default_role_id=self.default_role,
             default_groups=frozenset(self._default_groups),
             attributes=dict(self.attributes),
@@ -153,6 +181,7 @@ class SimulatedRealm:
                 *(role_users[id_] for id_, name in own.items() if name == DISABLED_ROLE)
             ),
             gate=self.gate.read() if self._concerns_gate(own.values()) else None,
+            has_events=self.has_events,
         )
 
     def _own_client(self) -> list[str]:
@@ -399,6 +428,10 @@ class MemoryLedger:
             failure=self._failures.get(realm),
         )
 
+    def read_epoch(self, realm: str) -> int:
+        lease, _ = self._leases.get(realm, (None, None))
+        return lease.epoch if lease else 0
+
     def take_lease(self, realm: str, holder: str) -> Lease:
         before, renewed_at = self._leases.get(realm, (None, None))
         now = self.clock()
@@ -512,6 +545,19 @@ class TrustingVerifier:
         if file not in self._known:
             raise LicenseRefusedError("The licence file is not signed by anybody this test trusts")
         return self._known[file]
+
+
+class Unfollowed:
+    """The part of a realm for tests in which nobody remembers it."""
+
+    def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
+        raise AssertionError("The realm was followed")
+
+    def refresh(self, applications: Sequence[Application]) -> RealmSnapshot | None:
+        raise AssertionError("The realm was refreshed")
+
+    def date_grants(self, since: datetime | None) -> GrantTimes:
+        return NO_GRANT_TIMES
 
 
 def unfenced() -> None:

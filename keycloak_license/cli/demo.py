@@ -24,6 +24,7 @@ from keycloak_license.demo.server import LocalKeycloak, default_cache
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload
 from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.monitoring.metrics import Metrics
+from keycloak_license.services.following import Follower
 from keycloak_license.services.licenses import import_license
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.reconcile import run_once
@@ -128,7 +129,7 @@ def _stay(place: _Place, managed: ManagedRealm) -> None:
     )
     stop = Event()
     stop_on_signals(stop)
-    run_worker([Ticker(managed, Metrics())], 5, stop)
+    run_worker([Ticker(Follower(managed, full_interval_seconds=900), Metrics())], 5, stop)
 
 
 def _progress() -> Callable[[str, int, int], None]:

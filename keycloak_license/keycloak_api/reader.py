@@ -19,11 +19,11 @@ from keycloak_license.keycloak_api.rights import prove_view_users
 from keycloak_license.keycloak_api.structure import Structure, read_structure
 from keycloak_license.model.application import Application
 from keycloak_license.model.enforcement import (
-    DISABLED_ROLE,
     MANAGERS,
     MARK,
     Enforcement,
     EnforcementTerms,
+    disabled_by_us,
     is_gate_role,
 )
 from keycloak_license.model.progress import Progress
@@ -37,8 +37,11 @@ def read_realm(
     applications: Sequence[Application],
     terms: EnforcementTerms,
     progress: Progress,
+    known: RealmSnapshot | None = None,
 ) -> RealmSnapshot:
     """Read a realm, with what enforcement has made there or needs to know.
+
+    The lists of users that are `known` are not read again.
 
     Raises when it cannot be read at all, a right is missing, or Keycloak stops answering. A list that it
     answers badly becomes a gap: the snapshot may then show fewer users than there are.
@@ -48,7 +51,7 @@ def read_realm(
     realm, graph = structure.realm, structure.graph
     counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
     own = _find_own(structure, terms)
-    holders = _HolderReader(client, structure, progress)
+    holders = _HolderReader(client, structure, progress, known)
     asked = [*counted, *own.roles, *_manager_roles(terms, graph.roles)]
     holders.read_roles(sorted(containing_roles(graph.composites, asked) & graph.roles.keys()))
     if counted and not holders.users:
@@ -76,8 +79,9 @@ def read_realm(
         gaps=(*holders.gaps, *silence.gaps),
         has_own_client=own.has_client,
         client_ids={each.client_id: each.id for each in structure.clients},
-        disabled_here=frozenset().union(*map(holders.role_users.__getitem__, own.marking())),
+        disabled_here=disabled_by_us(terms, own.roles, holders.role_users),
         gate=read_gate(client, structure.clients) if _concerns_gate(terms, own.roles.values()) else None,
+        has_events=realm.admin_events_enabled,
     )
 
 
@@ -88,10 +92,6 @@ class _Own:
     has_client: bool
     roles: Mapping[str, Role]
     """Those that enforcement made, by id."""
-
-    def marking(self) -> Iterator[str]:
-        """Yield the ids of the roles that mark whom we disabled."""
-        return (id_ for id_, role in self.roles.items() if role.name == DISABLED_ROLE)
 
 
 def _find_own(structure: Structure, terms: EnforcementTerms) -> _Own:
@@ -124,6 +124,7 @@ class _HolderReader:
     client: KeycloakClient
     structure: Structure
     progress: Progress
+    known: RealmSnapshot | None
     users: dict[str, User] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     role_users: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -137,7 +138,8 @@ class _HolderReader:
         for done, role_id in enumerate(role_ids):
             self.progress("roles", done, len(role_ids))
             label = graph.roles[role_id].label
-            self.role_users[role_id] = self._read_users(
+            known = self.known.role_users.get(role_id) if self.known else None
+            self.role_users[role_id] = self._recall(known) or self._read_users(
                 f"{graph.path_of(role_id)}/users", f"users of {label}"
             )
             groups = self._read_groups(f"groups of {label}", self.structure.groups.of_role, role_id)
@@ -146,7 +148,7 @@ class _HolderReader:
         self._read_group_trees()
 
     def read_service_accounts(self) -> frozenset[str]:
-        """Return the users who are service accounts.
+        """Return the accounts of services.
 
         Only the client tells: a person may be called `service-account-bob`, and an imported service
         account may be called anything.
@@ -157,7 +159,7 @@ class _HolderReader:
                 # Nothing is there when somebody has deleted the account, or taken its name.
                 with suppress(NotThereError, AlreadyThereError):
                     found.add(self.client.get(f"clients/{each.id}/service-account-user", wire.USER).id)
-        return frozenset(found & self.users.keys())
+        return frozenset(found)
 
     def doubt_that_nobody_is_there(self) -> None:
         """Make sure that no users means no users, and not a missing right or a failing federation."""
@@ -188,7 +190,8 @@ class _HolderReader:
             if group.id in self.group_members:
                 continue
             self.progress("groups", len(self.group_members), len(self.group_members) + len(todo) + 1)
-            self.group_members[group.id] = self._read_users(
+            known = self.known.group_members.get(group.id) if self.known else None
+            self.group_members[group.id] = self._recall(known) or self._read_users(
                 f"groups/{group.id}/members", f"members of {group.label}"
             )
             todo += self._read_groups(f"subgroups of {group.label}", self.structure.groups.children, group)
@@ -204,6 +207,12 @@ class _HolderReader:
             return []
         self.groups.update({group.id: group for group in found})
         return [group.id for group in found]
+
+    def _recall(self, user_ids: frozenset[str] | None) -> frozenset[str] | None:
+        """Return a list that is known, its users remembered; an empty one is as soon read."""
+        if self.known is not None and user_ids:
+            self.users.update((user_id, self.known.users[user_id]) for user_id in user_ids)
+        return user_ids
 
     def _read_users(self, path: str, what: str) -> frozenset[str]:
         found: set[str] = set()

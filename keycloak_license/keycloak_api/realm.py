@@ -4,12 +4,15 @@ In: a client; out: snapshots and written attributes. Made by `bootstrap`.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from urllib.parse import quote
 
-from keycloak_license.errors import NotThereError
+from keycloak_license.errors import MissingRightError, NotThereError, RejectedRequestError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.enforcement import Enforcer, OwnThings
+from keycloak_license.keycloak_api.events import date_grants, list_events, to_milliseconds
+from keycloak_license.keycloak_api.following import Following
 from keycloak_license.keycloak_api.reader import read_realm
 from keycloak_license.keycloak_api.rereading import reread_users
 from keycloak_license.keycloak_api.writer import BeforeWrite, ensure_writable, write_attributes
@@ -18,7 +21,7 @@ from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.measures import Measure, Refusal
 from keycloak_license.model.progress import Progress, no_progress
-from keycloak_license.model.realm import RealmSnapshot, Rereading, User
+from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, Rereading, User
 
 NO_NAMES = frozenset({"", "count", "profile"})
 """An empty search would find everybody, and the others are paths of Keycloak's own below ``users``."""
@@ -36,13 +39,36 @@ class KeycloakRealm:
         self.client = client
         self._progress = progress
         self._terms = terms
+        self._following = Following(client, terms, self._read)
         self._last_read: RealmSnapshot | None = None
         """What is known of clients and roles, so that they need not be looked up again."""
 
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:
         """See `reader.read_realm`."""
-        self._last_read = read_realm(self.client, applications, self._terms, self._progress)
+        self._last_read = self._read(applications)
         return self._last_read
+
+    def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
+        """See `following.Following.read`."""
+        self._last_read = self._following.read(applications)
+        return self._last_read
+
+    def refresh(self, applications: Sequence[Application]) -> RealmSnapshot | None:
+        """See `following.Following.refresh`."""
+        snapshot = self._following.refresh(applications)
+        self._last_read = snapshot or self._last_read
+        return snapshot
+
+    def date_grants(self, since: datetime | None) -> GrantTimes:
+        """See `events.date_grants`; nothing where events cannot be read."""
+        try:
+            events = list(list_events(self.client, to_milliseconds(since) if since else 0))
+        except (MissingRightError, RejectedRequestError):
+            return NO_GRANT_TIMES
+        return date_grants(events)
+
+    def _read(self, applications: Sequence[Application], known: RealmSnapshot | None = None) -> RealmSnapshot:
+        return read_realm(self.client, applications, self._terms, self._progress, known)
 
     def read_attributes(self) -> Mapping[str, str]:
         """Return the realm's attributes only."""

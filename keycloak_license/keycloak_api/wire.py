@@ -46,6 +46,9 @@ class RealmRepresentation(Representation):
     default_role: RoleRepresentation | None = None
     default_groups: tuple[str, ...] = ()
     """Paths."""
+    admin_events_enabled: bool = False
+    reset_credentials_flow: str | None = None
+    registration_flow: str | None = None
 
 
 class GroupRepresentation(Representation):
@@ -108,10 +111,41 @@ class OwnedRoleRepresentation(Representation):
     attributes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-class MappingsRepresentation(Representation):
-    """All direct roles of a user; only the names of the clients they belong to are of interest."""
+class ClientMappingsRepresentation(Representation):
+    """The direct roles of a user that belong to one client."""
 
-    client_mappings: dict[str, object] = Field(default_factory=dict)
+    mappings: tuple[RoleRepresentation, ...]
+
+
+class MappingsRepresentation(Representation):
+    """All direct roles of a user; those of clients by client id."""
+
+    realm_mappings: tuple[RoleRepresentation, ...] = ()
+    client_mappings: dict[str, ClientMappingsRepresentation] = Field(default_factory=dict)
+
+    @property
+    def role_ids(self) -> frozenset[str]:
+        """Their ids."""
+        of_clients = (role for each in self.client_mappings.values() for role in each.mappings)
+        return frozenset(role.id for role in (*self.realm_mappings, *of_clients))
+
+
+class AdminEventRepresentation(Representation):
+    """That an admin has changed something."""
+
+    id: str | None = None
+    """Older servers do not tell."""
+    time: int
+    """In milliseconds since 1970, by the clock of the node that did it."""
+    operation_type: str
+    resource_type: str | None = None
+    resource_path: str | None = None
+    """Below the realm; the realm itself has none."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other."""
+        return self.id or f"{self.time} {self.operation_type} {self.resource_type} {self.resource_path}"
 
 
 class ComponentRepresentation(Representation):
@@ -286,6 +320,7 @@ OWNED_ROLE = TypeAdapter(OwnedRoleRepresentation)
 COMPONENTS = TypeAdapter(list[ComponentRepresentation], config=_QUIET)
 SERVER_INFO = TypeAdapter(ServerInfo)
 MAPPINGS = TypeAdapter(MappingsRepresentation)
+ADMIN_EVENTS = TypeAdapter(list[AdminEventRepresentation], config=_QUIET)
 ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)
 FLOWS = TypeAdapter(FlowsExport)

@@ -33,6 +33,11 @@ def take(connection: Connection, realm: str, holder: str, duration: timedelta) -
     return lease
 
 
+def read_epoch(connection: Connection, realm: str) -> int:
+    """Return how often a lease was taken and given back; 0 for one that never was."""
+    return connection.scalar(select(leases.c.epoch).where(leases.c.realm == realm)) or 0
+
+
 def renew(connection: Connection, lease: Lease) -> None:
     """Hold a lease longer; `LeaseLostError` when somebody else took it meanwhile."""
     renewed = connection.execute(_own(lease).values(**_lasting(lease, _now(connection))))

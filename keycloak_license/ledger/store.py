@@ -15,7 +15,7 @@ from keycloak_license.errors import LedgerError
 from keycloak_license.ledger import rows
 from keycloak_license.ledger.connection import create_folder, create_ledger_engine, reading, writing
 from keycloak_license.ledger.failures import masked
-from keycloak_license.ledger.lease import LEASE_DURATION, end, renew, take
+from keycloak_license.ledger.lease import LEASE_DURATION, end, read_epoch, renew, take
 from keycloak_license.ledger.schema import migrate, read_revision
 from keycloak_license.ledger.tables import claims, licenses, seat_events, sync_failures
 from keycloak_license.model.changes import (
@@ -101,6 +101,11 @@ class SqlLedger:
             last_sync=last_sync,
             failure=failures[0] if failures else None,
         )
+
+    def read_epoch(self, realm: str) -> int:
+        """Return what the lease of a realm has counted up to; it does with everything that is done here."""
+        with reading(self._engine) as connection:
+            return read_epoch(connection, realm)
 
     def take_lease(self, realm: str, holder: str) -> Lease:
         """Take the right to write about a realm; `LeaseTakenError` while somebody else has it."""

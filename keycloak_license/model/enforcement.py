@@ -4,6 +4,7 @@ Comes from `settings`; read by `plan.enforcement`, `plan.gate` and `keycloak_api
 on the sidecar's own client, so that no application's role is ever touched.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -67,3 +68,11 @@ class EnforcementTerms:
 
 
 OBSERVE_ONLY = EnforcementTerms()
+
+
+def disabled_by_us(
+    terms: EnforcementTerms, roles: Mapping[str, Role], role_users: Mapping[str, frozenset[str]]
+) -> frozenset[str]:
+    """Return the ids of the users who carry our mark; roles and their users go by id."""
+    marks = (id_ for id_, role in roles.items() if terms.is_own(role) and role.name == DISABLED_ROLE)
+    return frozenset().union(*(role_users.get(id_, frozenset()) for id_ in marks))

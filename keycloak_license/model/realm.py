@@ -3,7 +3,7 @@
 Made by `keycloak_api.reader` (or a test), read by `plan`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -75,7 +75,7 @@ class RealmSnapshot:
     role_groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     group_members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     service_accounts: frozenset[str] = frozenset()
-    """Ids of the users that are proved to be service accounts."""
+    """Ids of all accounts that are proved to be service accounts."""
     default_role_id: str | None = None
     """The composite ``default-roles-<realm>``."""
     default_groups: frozenset[str] = frozenset()
@@ -96,11 +96,36 @@ class RealmSnapshot:
     """Ids of the users who carry our mark of having been disabled by us."""
     gate: GateReading | None = None
     """None where the realm was not asked for it."""
+    has_events: bool = False
+    """Whether Keycloak keeps events of what admins change."""
+    drift: int | None = None
+    """How many users, roles and groups the events had told otherwise than this full read; None where there
+    was nothing to compare."""
 
     @property
     def is_complete(self) -> bool:
         """Whether everything was seen."""
         return not self.gaps and not self.silent_providers
+
+
+def count_differences(one: RealmSnapshot, other: RealmSnapshot, ignored: Collection[str]) -> int:
+    """Return how many users, roles and groups two reads show differently, but for the users `ignored`."""
+    users = one.users.keys() | other.users.keys()
+    differing = {id_ for id_ in users if one.users.get(id_) != other.users.get(id_)}
+    for name in ("role_users", "group_members"):
+        before, after = getattr(one, name), getattr(other, name)
+        for key in before.keys() | after.keys():
+            differing |= before.get(key, frozenset()) ^ after.get(key, frozenset())
+    return len(differing.difference(ignored)) + sum(
+        before.get(key) != after.get(key)
+        for before, after in (
+            (one.roles, other.roles),
+            (one.composites, other.composites),
+            (one.groups, other.groups),
+            (one.role_groups, other.role_groups),
+        )
+        for key in before.keys() | after.keys()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +138,19 @@ class UserReading:
     """All his effective realm roles, and those of the clients that were asked about."""
     doubt: str | None = None
     """Why he could not be read, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantTimes:
+    """When Keycloak's admin events say that something was given, by Keycloak's clock."""
+
+    users: Mapping[str, datetime] = field(default_factory=dict)
+    """By user id."""
+    structure: datetime | None = None
+    """When a role was first given to a group or put into a composite, and so to many at once."""
+
+
+NO_GRANT_TIMES = GrantTimes()
 
 
 @dataclass(frozen=True, slots=True)

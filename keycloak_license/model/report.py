@@ -78,6 +78,8 @@ class SyncReport:
     is_dry_run: bool
     refused: tuple[str, ...] = ()
     """What Keycloak would not do, as sentences; part of the warnings as well."""
+    drift: int | None = None
+    """How much a full read found otherwise than events had told; None where that was not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class SyncPlan:
     """Those of the report's warnings that come from what was read; they hold until the next sync."""
     unconfirmed: tuple[str, ...] = ()
     """Ids of the users whose claims end, or are newly held, without their having been read by themselves."""
+    has_arrivals: bool = False
+    """Whether somebody has a claim who had none."""
     may_begin: bool = True
     """Whether it may be carried out; not where a lost ledger would give away the seats of people whom this
     read does not show."""

@@ -28,6 +28,13 @@ class Metrics:
         self._complete = self._of_realm("sync_complete", "Whether the last sync saw everything")
         self._success = self._of_realm("last_success_timestamp_seconds", "When a sync last saw everything")
         self._syncs = Total("syncs", "Syncs by result", ["realm", "result"], PREFIX, registry=self.registry)
+        self._drift = Total(
+            "drift",
+            "Users, roles and groups that a full read found otherwise than admin events had told",
+            ["realm"],
+            PREFIX,
+            registry=self.registry,
+        )
         self._duration = Histogram(
             "sync_duration_seconds", "How long syncs took", ["realm"], PREFIX, registry=self.registry
         )
@@ -36,6 +43,14 @@ class Metrics:
         """Count a sync, whatever came of it."""
         self._syncs.labels(realm, result).inc()
         self._duration.labels(realm).observe(seconds)
+
+    def count_drift(self, realm: str, differences: int | None) -> None:
+        """Count what only a full read has found; None where that was not looked at."""
+        self._drift.labels(realm).inc(differences or 0)
+
+    def show_success(self, realm: str, now: datetime) -> None:
+        """Show that a realm was looked at, and is as it was."""
+        self._success.labels(realm).set(now.timestamp())
 
     def show_failure(self, realm: str) -> None:
         """Show that a sync ended without a result."""

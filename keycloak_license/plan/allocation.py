@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from keycloak_license.model.attributes import queue_attribute
 from keycloak_license.model.realm import User
 from keycloak_license.model.seat import Allocation, Claim
+from keycloak_license.plan.arrivals import Arrivals
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Terms:
 
 
 def allocate(
-    application: str, consumers: Mapping[str, User], claims: Iterable[Claim], terms: Terms, now: datetime
+    application: str, consumers: Mapping[str, User], claims: Iterable[Claim], terms: Terms, arrivals: Arrivals
 ) -> Allocation:
     """Return who is seated and who waits.
 
@@ -40,7 +41,11 @@ def allocate(
         for claim in known.values()
         if claim.user_id in consumers or claim.user_id in terms.kept
     ]
-    arriving = [_new_claim(application, user, now) for user in consumers.values() if user.id not in known]
+    arriving = [
+        _new_claim(application, user, arrivals.of(user.id))
+        for user in consumers.values()
+        if user.id not in known
+    ]
 
     holders = sorted((claim for claim in staying if claim.is_seated), key=_queue_order)
     kept = holders[: terms.limit] if terms.may_displace else holders
@@ -50,7 +55,9 @@ def allocate(
     free = len(queue) if terms.limit is None else max(0, terms.limit - len(kept))
     # Who keeps his place without being seen keeps just that.
     next_ones = [claim for claim in queue if claim.user_id in consumers][:free]
-    granted = [replace(claim, is_seated=True, seated_at=claim.seated_at or now) for claim in next_ones]
+    granted = [
+        replace(claim, is_seated=True, seated_at=claim.seated_at or arrivals.now) for claim in next_ones
+    ]
     seated_ids = {claim.user_id for claim in granted}
     return Allocation(
         application=application,
@@ -58,15 +65,6 @@ def allocate(
         seated=tuple(sorted([*kept, *granted], key=_queue_order)),
         waiting=tuple(claim for claim in queue if claim.user_id not in seated_ids),
     )
-
-
-def stamp_after(claims: Iterable[Claim], now: datetime) -> datetime:
-    """Return `now`, or just after the latest claim where a clock that was wrong has got ahead of it.
-
-    First come stays first served, whatever clocks do.
-    """
-    stamps = [stamp for claim in claims for stamp in (claim.claimed_at, claim.seated_at) if stamp]
-    return max([now, *(stamp + timedelta(microseconds=1) for stamp in stamps)])
 
 
 def freeze(application: str, claims: Iterable[Claim], limit: int | None) -> Allocation:

@@ -23,10 +23,11 @@ from keycloak_license.model.changes import (
 )
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
-from keycloak_license.model.realm import RealmSnapshot, User, UserReading
+from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, User, UserReading
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
 from keycloak_license.model.seat import Allocation, Claim, HeldRelease
-from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_claims, stamp_after
+from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_claims
+from keycloak_license.plan.arrivals import date_arrivals
 from keycloak_license.plan.attributes import backup_attributes, plan_attributes, plan_verdict
 from keycloak_license.plan.consumers import find_warnings, resolve_consumers
 from keycloak_license.plan.endings import Endings, Evidence, GuardTerms, find_endings
@@ -35,6 +36,8 @@ from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
 from keycloak_license.plan.notices import NoticeDaysError, expiry_notice, notice_days
 from keycloak_license.plan.own_roles import EnforcementInputs, seated_by_role
 from keycloak_license.plan.recovery import lacks_people
+
+FIRST_COME = "first_come"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class SyncInputs:
     is_forced: bool = False
     """Whether somebody has confirmed what the guard holds."""
     enforcement: EnforcementTerms = OBSERVE_ONLY
+    granted_at: GrantTimes = NO_GRANT_TIMES
 
 
 def plan_sync(inputs: SyncInputs) -> SyncPlan:
@@ -100,6 +104,13 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
         read_warnings=read_warnings,
         unconfirmed=tuple(unconfirmed),
         may_begin=_may_begin(inputs, allocations),
+        has_arrivals=any(map(_is_arrival, changes)),
+    )
+
+
+def _is_arrival(change: Change) -> bool:
+    return isinstance(change, WaitingStarted) or (
+        isinstance(change, SeatAssigned) and change.reason == FIRST_COME
     )
 
 
@@ -123,11 +134,12 @@ def _allocate(
     evidence = Evidence(inputs.snapshot, frozenset(map(str.lower, exempt)), inputs.readings)
     guard = GuardTerms(inputs.believed, inputs.guard, inputs.held, inputs.is_forced)
     endings = find_endings(application, claims, consumers.keys(), evidence, guard)
-    at = stamp_after(claims, inputs.now)
+    arrivals = date_arrivals(claims, inputs.granted_at, inputs.now, is_first=inputs.is_ledger_new)
     if inputs.is_ledger_new:
         seated = seated_by_role(inputs.snapshot, inputs.enforcement, application.id)
         claims = recover_claims(application.id, consumers, inputs.snapshot.attributes, seated, inputs.now)
-    return allocate(application.id, consumers, claims, replace(terms, kept=endings.kept), at), endings
+    terms = replace(terms, kept=endings.kept)
+    return allocate(application.id, consumers, claims, terms, arrivals), endings
 
 
 def _plan_attributes(
@@ -205,7 +217,7 @@ def plan_seats(
     for claim in allocation.seated:
         earlier = before.get(claim.user_id)
         if earlier is None or not earlier.is_seated:
-            yield SeatAssigned(claim, "first_come" if earlier is None else "seat_free")
+            yield SeatAssigned(claim, FIRST_COME if earlier is None else "seat_free")
 
 
 def _reason_displaced(application: str, standing: Standing) -> str:

@@ -15,7 +15,7 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import ImportedLicense
-from keycloak_license.model.realm import RealmSnapshot, UserReading
+from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, UserReading
 from keycloak_license.model.record import RealmRecord, StoredLicense
 from keycloak_license.model.report import SyncPlan
 from keycloak_license.plan.clock import ClockReading, read_clock
@@ -61,6 +61,8 @@ class Observation:
     """Why it is not certain that this ledger belongs to this realm."""
     readings: Mapping[str, UserReading] = field(default_factory=dict)
     """Users who were read by themselves, by id."""
+    granted_at: GrantTimes | None = None
+    """When admins gave something to whom; None before anybody asked."""
 
     @property
     def licenses(self) -> tuple[StoredLicense, ...]:
@@ -79,13 +81,19 @@ class Observation:
 
 
 def observe(managed: ManagedRealm, now: datetime) -> Observation:
-    """Read the realm and the ledger.
+    """Read the realm and the ledger."""
+    record = managed.ledger.load(managed.name)
+    return observe_in(managed, now, record, managed.keycloak.read(managed.applications))
+
+
+def observe_in(
+    managed: ManagedRealm, now: datetime, record: RealmRecord, snapshot: RealmSnapshot
+) -> Observation:
+    """Return what follows from a read of realm and ledger.
 
     What the ledger does not know, the realm may: the installation id, and the licence in force. A new
     installation gets a new id.
     """
-    record = managed.ledger.load(managed.name)
-    snapshot = managed.keycloak.read(managed.applications)
     clock = read_clock(now, snapshot.server_time, record.clock)
     published_id = snapshot.attributes.get(INSTALLATION_ID)
     if record.installation_id is None:
@@ -128,6 +136,7 @@ def make_plan(
         held=carry_over(seen.record, seen.now, has_gaps=bool(seen.snapshot.gaps)),
         is_forced=is_forced,
         enforcement=managed.enforcement,
+        granted_at=seen.granted_at or NO_GRANT_TIMES,
     )
     return plan_sync(inputs)
 

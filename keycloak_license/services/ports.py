@@ -11,7 +11,7 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.license import License
 from keycloak_license.model.measures import Disabling, Measure, Refusal
-from keycloak_license.model.realm import RealmSnapshot, Rereading, User
+from keycloak_license.model.realm import GrantTimes, RealmSnapshot, Rereading, User
 from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
 
 BeforeWrite = Callable[[], None]
@@ -22,6 +22,19 @@ class Realm(Protocol):
 
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:
         """Read who holds the applications' roles; what could not be read is in `gaps`."""
+
+    def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
+        """Read the same, and remember it, so that `refresh` can tell what came after."""
+
+    def refresh(self, applications: Sequence[Application]) -> RealmSnapshot | None:
+        """Return what a full read would show now, at the cost of what has changed since the last.
+
+        None where only a full read can tell: nothing is remembered, too much has changed, or nobody keeps
+        account of what does.
+        """
+
+    def date_grants(self, since: datetime | None) -> GrantTimes:
+        """Return when admins gave something to whom, as far as that is known; `since` limits the search."""
 
     def read_attributes(self) -> Mapping[str, str]:
         """Read the realm's attributes only."""
@@ -53,6 +66,9 @@ class Ledger(Protocol):
 
     def load(self, realm: str) -> RealmRecord:
         """Everything remembered of a realm; an empty record for an unknown one."""
+
+    def read_epoch(self, realm: str) -> int:
+        """Return what the lease of a realm has counted up to, 0 for one that was never taken."""
 
     def take_lease(self, realm: str, holder: str) -> Lease:
         """Take the right to write about a realm; `LeaseTakenError` while somebody else has it.

@@ -4,9 +4,9 @@ In: a `ManagedRealm` and `now`; out: a `SyncReport`. Called by `cli.sync` and `w
 `licenses`. What is decided is decided in `plan`; here is only the order of things.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from keycloak_license.errors import (
@@ -26,7 +26,7 @@ from keycloak_license.model.changes import (
     SeatChange,
 )
 from keycloak_license.model.measures import AccessClosed, Disabling, Measure, explain_refusals
-from keycloak_license.model.record import LicenseChange, SyncRecord
+from keycloak_license.model.record import Lease, LicenseChange, SyncRecord
 from keycloak_license.model.report import SyncPlan, SyncReport
 from keycloak_license.services.confirmation import make_confirmed_plan
 from keycloak_license.services.installation import explain_gone
@@ -37,16 +37,36 @@ FAILURES = (UnavailableError, ConfigurationError, MissingRightError, IncompleteS
 """What `status` has to tell until it is mended; the ledger's own faults cannot be kept in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A sync that has ended, and what it went by."""
+
+    report: SyncReport
+    seen: Observation
+    lease: Lease
+
+
 def run_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -> SyncReport:
     """Bring seats and attributes in line with the realm.
 
     `now` is what the clock here shows; see `plan.clock` for what is made of it. `is_forced` also carries
     out what the guard holds.
     """
+    return bring_in_line(managed, now, lambda _: observe(managed, now), is_forced=is_forced).report
+
+
+def bring_in_line(
+    managed: ManagedRealm,
+    now: datetime,
+    look: Callable[[Lease], Observation],
+    *,
+    is_forced: bool = False,
+) -> Outcome:
+    """Do the same with what `look` sees once the realm is ours alone."""
     with hold_lease(managed.ledger, managed.name, managed.patience_seconds) as fence:
         failing_since: datetime | None = None
         try:
-            seen = observe(managed, now)
+            seen = look(fence.lease)
             failing_since = seen.record.failure.since if seen.record.failure else None
             seen, plan = make_confirmed_plan(managed, seen, seen.licenses, is_forced=is_forced)
             refused = apply(managed, seen, plan, fence)
@@ -59,7 +79,8 @@ def run_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -
                 raise
             raise told from error
     report = replace(plan.report, warnings=(*plan.report.warnings, *refused))
-    return SyncReport(realm=report, changes=plan.changes, is_dry_run=False, refused=refused)
+    done = SyncReport(report, plan.changes, is_dry_run=False, refused=refused, drift=seen.snapshot.drift)
+    return Outcome(done, seen, fence.lease)
 
 
 def preview_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -> SyncReport:

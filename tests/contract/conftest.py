@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.model.measures import Measure, Refusal, RoleCreated
-from keycloak_license.model.realm import RealmSnapshot, Rereading, User
+from keycloak_license.model.realm import GrantTimes, RealmSnapshot, Rereading, User
 from keycloak_license.services.ports import BeforeWrite, Ledger, Realm
 from tests.contract.enforced import ACCESS, SEAT, Enforced, Make, provision, simulate
 from tests.contract.realm_admin import (
@@ -34,18 +35,33 @@ Subject = tuple[RealmAdmin, Realm]
 class BothWays:
     """The real realm, looked at with all our rights and with view rights only, which must see the same.
 
-    With all rights a small realm is read by export, without by walking.
+    With all rights a small realm is read by export, without by walking. And what is followed from one read
+    to the next must be what is read.
     """
 
-    def __init__(self, full: Realm, view_only: Realm) -> None:
-        self._full, self._view_only = full, view_only
+    def __init__(self, full: Realm, view_only: Realm, followed: Realm) -> None:
+        self._full, self._view_only, self._followed = full, view_only, followed
 
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:
         snapshot, same = self._full.read(applications), self._view_only.read(applications)
+        refreshed = self._followed.refresh(applications)
+        followed = self._followed.follow(applications)
+        assert refreshed is None or _timeless(refreshed) == _timeless(snapshot)
+        assert _timeless(followed) == _timeless(snapshot)
+        assert followed.drift in {None, 0}
         # What is missing is told by what could not be asked, and that depends on the way.
         assert replace(same, gaps=(), server_time=None) == replace(snapshot, gaps=(), server_time=None)
         assert same.is_complete == snapshot.is_complete
         return snapshot
+
+    def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
+        return self._followed.follow(applications)
+
+    def refresh(self, applications: Sequence[Application]) -> RealmSnapshot | None:
+        return self._followed.refresh(applications)
+
+    def date_grants(self, since: datetime | None) -> GrantTimes:
+        return self._full.date_grants(since)
 
     def read_attributes(self) -> Mapping[str, str]:
         attributes = self._full.read_attributes()
@@ -72,6 +88,10 @@ class BothWays:
         return self._full.enforce(measures, before_write)
 
 
+def _timeless(snapshot: RealmSnapshot) -> RealmSnapshot:
+    return replace(snapshot, server_time=None, drift=None)
+
+
 @pytest.fixture(params=["simulated", "real"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     if request.param == "simulated":
@@ -79,8 +99,8 @@ def subject(request: pytest.FixtureRequest) -> Subject:
         return simulated, simulated
     make_realm: MakeRealm = request.getfixturevalue("make_realm")
     real = make_realm({"adminEventsEnabled": True, **VIEW_ONLY})
-    ours = (KeycloakRealm(connect(real)) for connect in (connect_as_sidecar, connect_as_viewer))
-    return RestAdmin(real), BothWays(*ours)
+    ways = (connect_as_sidecar, connect_as_viewer, connect_as_sidecar)
+    return RestAdmin(real), BothWays(*(KeycloakRealm(connect(real)) for connect in ways))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from keycloak_license.model.measures import Measure, Refusal
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User, UserReading
 from keycloak_license.services.ports import BeforeWrite
 from tests.contract.realm_admin import RestAdmin, connect_as_sidecar
-from tests.fakes import RoleName
+from tests.fakes import RoleName, Unfollowed
 from tests.machine.realm import Account
 from tests.real.keycloak import RealRealm
 
@@ -47,7 +47,7 @@ class RememberedRealm(RealRealm):
         return super().delete(path, body, **query)
 
 
-class ServerSide(RestAdmin):
+class ServerSide(RestAdmin, Unfollowed):
     """A realm on a real server, as `realm.Side`."""
 
     def __init__(self, realm: RealRealm) -> None:

@@ -15,6 +15,7 @@ from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
 from keycloak_license.services.ports import BeforeWrite, Ledger
+from tests.fakes import Unfollowed
 from tests.machine.look import Look
 from tests.machine.realm import Side
 
@@ -109,7 +110,7 @@ class Journal:
 
 
 @dataclass
-class WatchedRealm:
+class WatchedRealm(Unfollowed):
     """A side as one process uses it."""
 
     side: Side
@@ -176,6 +177,9 @@ class WatchedLedger:
         record = self.ledger.load(realm)
         self.stage.reach("after", "load")
         return record
+
+    def read_epoch(self, realm: str) -> int:
+        return self.ledger.read_epoch(realm)
 
     def take_lease(self, realm: str, holder: str) -> Lease:
         self.stage.reach("before", "take_lease")

@@ -24,6 +24,7 @@ from keycloak_license.model.seat import Claim
 from keycloak_license.plan.allocation import Terms, allocate
 from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
 from keycloak_license.plan.planner import SyncInputs
+from tests.unit.plan.samples import coming
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 INSTALLATION_ID = "installation-1"
@@ -226,7 +227,7 @@ def situations(draw: st.DrawFn, next_terms: st.SearchStrategy[Terms] = terms) ->
     claims: tuple[Claim, ...] = ()
     now = NOON
     for _ in range(draw(st.integers(0, 4))):
-        allocation = allocate("WFM", draw(consumers), claims, draw(terms), now)
+        allocation = allocate("WFM", draw(consumers), claims, draw(terms), coming(now))
         claims = (*allocation.seated, *allocation.waiting)
         now += timedelta(hours=draw(st.integers(0, 1)))
     return Situation(claims, draw(consumers), draw(next_terms), now)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from keycloak_license.model.seat import Allocation, Claim
 from keycloak_license.plan.allocation import Terms, allocate
 from tests.property.strategies import CONSUMER_IDS, NOON, Situation, everybody, seats, situations, subsets
+from tests.unit.plan.samples import coming
 
 usual = st.builds(Terms, limit=seats)
 incomplete = st.builds(Terms, limit=seats, may_displace=st.just(value=False), kept=st.just(everybody))
@@ -17,7 +18,7 @@ kept_some = st.builds(Terms, limit=seats, kept=subsets(CONSUMER_IDS, max_size=10
 
 
 def run(situation: Situation) -> Allocation:
-    return allocate("WFM", situation.consumers, situation.claims, situation.terms, situation.now)
+    return allocate("WFM", situation.consumers, situation.claims, situation.terms, coming(situation.now))
 
 
 def run_with(situation: Situation, limit: int | None) -> Allocation:
@@ -207,7 +208,7 @@ def test_a_renewal_after_blocked_access_finds_the_same_people(
 ) -> None:
     before, situation = settle(situation, limit)
     ended = Terms(limit=0, may_displace=False)
-    allocation = allocate("WFM", situation.consumers, situation.claims, ended, situation.now)
+    allocation = allocate("WFM", situation.consumers, situation.claims, ended, coming(situation.now))
     claims = (*allocation.seated, *allocation.waiting)
 
     renewed = run(replace(situation, claims=claims, terms=Terms(limit=limit)))

@@ -7,6 +7,7 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.license import License, LicenseState, LicenseType, Reason, Standing
 from keycloak_license.model.realm import RealmSnapshot
 from keycloak_license.model.seat import Claim
+from keycloak_license.plan.arrivals import Arrivals
 from keycloak_license.plan.planner import SyncInputs
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -55,3 +56,8 @@ def inputs(
     if "now" in changes:
         changes = {"believed": changes["now"]} | changes
     return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def coming(now: datetime) -> Arrivals:
+    """Everybody who is new came now."""
+    return Arrivals(now, now)

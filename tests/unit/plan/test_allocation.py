@@ -5,7 +5,7 @@ from datetime import timedelta
 from keycloak_license.model.realm import User
 from keycloak_license.model.seat import Allocation, Claim
 from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_claims
-from tests.unit.plan.samples import NOON
+from tests.unit.plan.samples import NOON, coming
 
 
 def users(*names: str, **created_at: int | None) -> dict[str, User]:
@@ -21,7 +21,7 @@ def after(*syncs: tuple[str, int | None]) -> Allocation:
     claims: tuple[Claim, ...] = ()
     for hour, (letters, limit) in enumerate(syncs):
         now = NOON + timedelta(hours=hour)
-        allocation = allocate("WFM", users(*letters), claims, Terms(limit), now)
+        allocation = allocate("WFM", users(*letters), claims, Terms(limit), coming(now))
         claims = (*allocation.seated, *allocation.waiting)
     return allocation
 
@@ -35,7 +35,7 @@ def test_first_come_first_served() -> None:
 
 def test_of_those_who_come_at_once_the_older_account_is_first_then_the_id() -> None:
     consumers = users("a", "b", "c", "d", "e", a=9, b=3, c=None, d=3, e=0)
-    allocation = allocate("WFM", consumers, (), Terms(2), NOON)
+    allocation = allocate("WFM", consumers, (), Terms(2), coming(NOON))
 
     assert names(allocation.seated) == ["e", "b"]
     assert names(allocation.waiting) == ["d", "a", "c"]
@@ -76,9 +76,9 @@ def test_the_newest_seats_go_first_and_come_back_first() -> None:
 def test_of_two_seats_given_at_once_the_one_who_waited_less_loses_his_first() -> None:
     # Boris' account is older, but Anna came first.
     both = users("anna", "boris", anna=9, boris=1)
-    claims = allocate("WFM", {"anna": both["anna"]}, (), Terms(0), NOON).waiting
+    claims = allocate("WFM", {"anna": both["anna"]}, (), Terms(0), coming(NOON)).waiting
     for hour, limit in enumerate((0, 2, 1), start=1):
-        allocation = allocate("WFM", both, claims, Terms(limit), NOON + timedelta(hours=hour))
+        allocation = allocate("WFM", both, claims, Terms(limit), coming(NOON + timedelta(hours=hour)))
         claims = (*allocation.seated, *allocation.waiting)
 
     assert names(allocation.seated) == ["anna"]
@@ -90,7 +90,7 @@ def test_at_the_limit_is_not_over_it() -> None:
 
 
 def test_a_claim_carries_what_the_account_says() -> None:
-    (claim,) = allocate("WFM", users("a"), (), Terms(0), NOON).waiting
+    (claim,) = allocate("WFM", users("a"), (), Terms(0), coming(NOON)).waiting
 
     assert claim == Claim("WFM", "a", "a", "a@example.org", 7, NOON)
 
@@ -106,7 +106,7 @@ def test_frozen_claims_stay_as_they_are_whatever_the_limit() -> None:
 def test_a_queue_that_the_realm_kept_is_put_behind_everybody_else() -> None:
     consumers = users("a", "b", "c", "d", a=1, b=2, c=3, d=4)
     claims = recover_claims("WFM", consumers, {"license.WFM.queue": "b,a"}, (), NOON)
-    allocation = allocate("WFM", consumers, claims, Terms(2), NOON)
+    allocation = allocate("WFM", consumers, claims, Terms(2), coming(NOON))
 
     assert names(allocation.seated) == ["c", "d"]
     assert names(allocation.waiting) == ["b", "a"]
@@ -124,7 +124,7 @@ def test_of_a_kept_queue_only_consumers_count_and_each_once() -> None:
 def test_who_has_the_role_of_a_seat_gets_it_back_before_everybody_else() -> None:
     consumers = users("a", "b", "c", "d", a=1, b=2, c=3, d=4)
     claims = recover_claims("WFM", consumers, {"license.WFM.queue": "d"}, {"c", "d", "gone"}, NOON)
-    allocation = allocate("WFM", consumers, claims, Terms(2), NOON)
+    allocation = allocate("WFM", consumers, claims, Terms(2), coming(NOON))
 
     assert names(allocation.seated) == ["c", "d"]
     assert names(allocation.waiting) == ["a", "b"]

@@ -18,12 +18,13 @@ from keycloak_license.services.overview import (
 )
 from keycloak_license.services.ports import BeforeWrite
 from keycloak_license.services.reconcile import preview_once
+from tests.fakes import Unfollowed
 from tests.unit.services.world import NOON, QM, WFM, World
 
 HOUR = timedelta(hours=1)
 
 
-class Untouchable:
+class Untouchable(Unfollowed):
     """A Keycloak that must be left alone."""
 
     def read(self, applications: Sequence[Application]) -> RealmSnapshot:

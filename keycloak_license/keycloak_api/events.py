@@ -1,0 +1,163 @@
+"""What admins have changed in a realm, as Keycloak's admin events tell.
+
+In: a client; out: events, and what they mean for a read that was made before them. Called by `following`
+and `realm`. Events say what was touched, never how it is now: that is read again.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.model.realm import GrantTimes
+
+PAGE_SIZE = 1000
+OVERLAP = timedelta(seconds=30)
+"""How far each look goes back behind the one before: an event carries the time at which its request began,
+and is there only when that ends; nodes have clocks of their own."""
+MAX_PAGES = 50
+
+_ROLE_MAPPINGS = frozenset({"REALM_ROLE_MAPPING", "CLIENT_ROLE_MAPPING"})
+_OF_USERS = frozenset({"USER", "GROUP_MEMBERSHIP", *_ROLE_MAPPINGS})
+_OF_STRUCTURE = frozenset(
+    {
+        *_ROLE_MAPPINGS,
+        "AUTHENTICATOR_CONFIG",
+        "AUTH_EXECUTION",
+        "AUTH_EXECUTION_FLOW",
+        "AUTH_FLOW",
+        "CLIENT",
+        "CLIENT_ROLE",
+        "CLIENT_SCOPE",
+        "CLIENT_SCOPE_CLIENT_MAPPING",
+        "GROUP",
+        "IDENTITY_PROVIDER",
+        "REALM_ROLE",
+    }
+)
+_OF_EVERYTHING = frozenset({"COMPONENT", "USER_FEDERATION_PROVIDER", "USER_FEDERATION_MAPPER"})
+
+
+class LostEventsError(Exception):
+    """Events are missing, so that nobody knows what has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What has been touched since a read."""
+
+    user_ids: frozenset[str] = frozenset()
+    is_structure_touched: bool = False
+    """Whether roles, groups, clients or flows were."""
+    is_all_touched: bool = False
+    """Whether it may be anything, for example by another federation."""
+
+
+class EventLog:
+    """Remembers how far the events of a realm have been looked at."""
+
+    def __init__(self, client: KeycloakClient) -> None:
+        self._client = client
+        self._seen: frozenset[str] = frozenset()
+        """Keys of the events that the next look will find again."""
+        self._since: int | None = None
+        self._looked_at: datetime | None = None
+
+    def look(self) -> list[wire.AdminEventRepresentation]:
+        """Return the events that no look has returned before; the first one only takes note of where it is.
+
+        Raises `LostEventsError` where there are too many, some that were there are gone, or Keycloak's
+        clock went back.
+        """
+        now = self._client.present_server_time
+        is_first = self._since is None
+        since = self._begin(now) if self._since is None else self._since
+        if now and self._looked_at and now < self._looked_at - OVERLAP:
+            raise LostEventsError
+        found = {event.key: event for event in list_events(self._client, since)}
+        if not self._seen <= found.keys() or len(found) >= MAX_PAGES * PAGE_SIZE:
+            raise LostEventsError
+        new = [] if is_first else [event for key, event in found.items() if key not in self._seen]
+        self._looked_at = now
+        self._since = to_milliseconds(now - OVERLAP) if now else since
+        self._seen = frozenset(key for key, event in found.items() if event.time >= self._since)
+        return new
+
+    def _begin(self, now: datetime | None) -> int:
+        """Return from where to look first; the last event tells where Keycloak's clock is not known."""
+        if now:
+            return to_milliseconds(now - OVERLAP)
+        last = self._client.get("admin-events", wire.ADMIN_EVENTS, max=1)
+        return min((event.time for event in last), default=0)
+
+
+def list_events(client: KeycloakClient, since: int) -> Iterator[wire.AdminEventRepresentation]:
+    """Yield the events since an instant in milliseconds, newest first; the newest pages where it is many.
+
+    Keycloak counts what comes in while it is being paged through, so an event may come twice. Nothing is
+    filtered after a page is cut, so a short page is the last one.
+    """
+    for number in range(MAX_PAGES):
+        page = client.get(
+            "admin-events", wire.ADMIN_EVENTS, dateFrom=since, first=number * PAGE_SIZE, max=PAGE_SIZE
+        )
+        yield from page
+        if len(page) < PAGE_SIZE:
+            return
+
+
+def sort_out(events: Iterable[wire.AdminEventRepresentation]) -> News:
+    """Return what events touch. What the realm itself is like, everybody sees by looking at it."""
+    user_ids: set[str] = set()
+    is_structure_touched = is_all_touched = False
+    for event in events:
+        kind, path = event.resource_type or "", event.resource_path or ""
+        if kind in _OF_USERS and path.startswith("users/"):
+            user_ids.add(path.split("/")[1])
+        elif kind == "ORGANIZATION_MEMBERSHIP":
+            # Who is managed by an organization is deleted with his membership.
+            user_ids.add(path.rpartition("/")[2])
+        elif kind in _OF_STRUCTURE:
+            is_structure_touched = True
+        elif kind in _OF_EVERYTHING or (kind == "ORGANIZATION" and event.operation_type == "DELETE"):
+            is_all_touched = True
+    return News(
+        frozenset(user_ids),
+        is_structure_touched=is_structure_touched,
+        is_all_touched=is_all_touched,
+    )
+
+
+def date_grants(events: Iterable[wire.AdminEventRepresentation]) -> GrantTimes:
+    """Return when something was given to whom: the first time since something was last taken from him.
+
+    Being made or changed counts where nothing else is told of a user. Which role or group it was is not
+    told, unless Keycloak keeps details of people, and we do not ask it to.
+    """
+    given: dict[str, int] = {}
+    changed: dict[str, int] = {}
+    structure: list[int] = []
+    for event in sorted(events, key=lambda each: each.time):
+        kind, path = event.resource_type or "", event.resource_path or ""
+        user_id = path.split("/")[1] if path.startswith("users/") else None
+        if user_id is None:
+            is_grant = kind in _ROLE_MAPPINGS or path.endswith("/composites")
+            structure += [event.time] if is_grant and event.operation_type == "CREATE" else []
+        elif kind == "USER" and event.operation_type in {"CREATE", "UPDATE"}:
+            changed[user_id] = event.time
+        elif kind in _OF_USERS and event.operation_type == "CREATE":
+            given.setdefault(user_id, event.time)
+        elif kind in _OF_USERS and event.operation_type == "DELETE":
+            given.pop(user_id, None)
+    users = {user_id: _instant(time) for user_id, time in (changed | given).items()}
+    return GrantTimes(users, _instant(structure[0]) if structure else None)
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def to_milliseconds(instant: datetime) -> int:
+    """Return an instant as Keycloak counts: in milliseconds since 1970."""
+    return int(instant.timestamp() * 1000)
