@@ -108,25 +108,34 @@ def list_events(client: KeycloakClient, since: int) -> Iterator[wire.AdminEventR
 
 
 def sort_out(events: Iterable[wire.AdminEventRepresentation]) -> News:
-    """Return what events touch. What the realm itself is like, everybody sees by looking at it."""
-    user_ids: set[str] = set()
-    is_structure_touched = is_all_touched = False
-    for event in events:
-        kind, path = event.resource_type or "", event.resource_path or ""
-        if kind in _OF_USERS and path.startswith("users/"):
-            user_ids.add(path.split("/")[1])
-        elif kind == "ORGANIZATION_MEMBERSHIP":
-            # Who is managed by an organization is deleted with his membership.
-            user_ids.add(path.rpartition("/")[2])
-        elif kind in _OF_STRUCTURE:
-            is_structure_touched = True
-        elif kind in _OF_EVERYTHING or (kind == "ORGANIZATION" and event.operation_type == "DELETE"):
-            is_all_touched = True
+    """Return what events touch; what the realm itself is like, everybody sees by looking at it."""
+    found = [_touched_by(event) for event in events]
     return News(
-        frozenset(user_ids),
-        is_structure_touched=is_structure_touched,
-        is_all_touched=is_all_touched,
+        user_ids=frozenset().union(*(news.user_ids for news in found)),
+        is_structure_touched=any(news.is_structure_touched for news in found),
+        is_all_touched=any(news.is_all_touched for news in found),
     )
+
+
+def _touched_by(event: wire.AdminEventRepresentation) -> News:
+    kind, act, path = event.resource_type or "", event.operation_type, event.resource_path or ""
+    user_ids = frozenset({path.split("/")[1]}) if path.startswith("users/") else frozenset()
+    match kind:
+        case "REALM" if act == "ACTION" or not path:
+            return News()
+        case "REALM":
+            # An import. Of a user whom it replaces only the new id is told.
+            return News(
+                user_ids, is_structure_touched=True, is_all_touched=bool(user_ids) and act != "CREATE"
+            )
+        case "ORGANIZATION_MEMBERSHIP":
+            # Who is managed by an organization is deleted with his membership.
+            return News(frozenset({path.rpartition("/")[2]}))
+        case "ORGANIZATION":
+            return News(is_all_touched=act == "DELETE")
+    if kind in _OF_USERS and user_ids:
+        return News(user_ids)
+    return News(is_structure_touched=kind in _OF_STRUCTURE, is_all_touched=kind in _OF_EVERYTHING)
 
 
 def date_grants(events: Iterable[wire.AdminEventRepresentation]) -> GrantTimes:

@@ -139,9 +139,8 @@ class _HolderReader:
             self.progress("roles", done, len(role_ids))
             label = graph.roles[role_id].label
             known = self.known.role_users.get(role_id) if self.known else None
-            self.role_users[role_id] = self._recall(known) or self._read_users(
-                f"{graph.path_of(role_id)}/users", f"users of {label}"
-            )
+            path = f"{graph.path_of(role_id)}/users"
+            self.role_users[role_id] = self._read_users(path, f"users of {label}", known)
             groups = self._read_groups(f"groups of {label}", self.structure.groups.of_role, role_id)
             self.role_groups[role_id] = frozenset(groups)
         self.progress("roles", len(role_ids), len(role_ids))
@@ -191,9 +190,8 @@ class _HolderReader:
                 continue
             self.progress("groups", len(self.group_members), len(self.group_members) + len(todo) + 1)
             known = self.known.group_members.get(group.id) if self.known else None
-            self.group_members[group.id] = self._recall(known) or self._read_users(
-                f"groups/{group.id}/members", f"members of {group.label}"
-            )
+            path = f"groups/{group.id}/members"
+            self.group_members[group.id] = self._read_users(path, f"members of {group.label}", known)
             todo += self._read_groups(f"subgroups of {group.label}", self.structure.groups.children, group)
         self.progress("groups", len(self.group_members), len(self.group_members))
 
@@ -208,13 +206,11 @@ class _HolderReader:
         self.groups.update({group.id: group for group in found})
         return [group.id for group in found]
 
-    def _recall(self, user_ids: frozenset[str] | None) -> frozenset[str] | None:
-        """Return a list that is known, its users remembered; an empty one is as soon read."""
-        if self.known is not None and user_ids:
-            self.users.update((user_id, self.known.users[user_id]) for user_id in user_ids)
-        return user_ids
-
-    def _read_users(self, path: str, what: str) -> frozenset[str]:
+    def _read_users(self, path: str, what: str, known: frozenset[str] | None) -> frozenset[str]:
+        """Return the users of a list, which is not read again where it is known."""
+        if self.known is not None and known is not None:
+            self.users.update((user_id, self.known.users[user_id]) for user_id in known)
+            return known
         found: set[str] = set()
         for user in self._list_users(path, what):
             found.add(user.id)
