@@ -5,7 +5,7 @@ Keycloak's own effective roles of each user are the truth that the role-first re
 
 import signal
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from keycloak_license.model.realm import RealmSnapshot, Role
 from keycloak_license.model.record import StoredLicense
 from keycloak_license.model.report import SyncReport
 from keycloak_license.plan.consumers import resolve_consumers
+from keycloak_license.services.following import Follower
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.reconcile import run_once
 from tests.contract.realm_admin import VIEW_ONLY, connect_as_sidecar, connect_as_viewer
@@ -38,6 +39,7 @@ WFM: Final = Application(
     "WFM", "Workforce Management", roles=("WFM_*",), client_roles=(("desk", ("agent",)),)
 )
 REALM: Final[Mapping[str, Any]] = {
+    "adminEventsEnabled": True,
     "clients": [{"clientId": "desk"}, *VIEW_ONLY["clients"]],
     "users": VIEW_ONLY["users"],
     "roles": {
@@ -327,6 +329,61 @@ def test_a_default_group_makes_consumers_of_federated_users(make_realm: MakeReal
     assert_everybody_consumes(federation)
     federation.stop_importing()
     assert_everybody_consumes(federation)
+
+
+@pytest.fixture
+def imported(make_realm: MakeRealm, slapd: Slapd) -> Federation:
+    """Others take no roles from admins."""
+    realm = make_realm(REALM)
+    return Federation(realm, slapd, add_ldap(realm, slapd))
+
+
+def test_federated_users_whom_an_admin_changes_are_followed(imported: Federation) -> None:
+    kind, config = HARDCODED["composite"]
+    imported.add_mapper(kind, **config)
+    followed = imported.ours
+    followed.follow([WFM])
+    realm, someone = imported.realm, imported.realm.user_id(PEOPLE[150])
+    role = realm.get("/roles/WFM_AGENT")
+    group = realm.post("/groups", {"name": "HERE"})
+    realm.post(f"/groups/{group}/role-mappings/realm", [role])
+
+    def assert_followed() -> None:
+        snapshot = followed.refresh([WFM])
+        assert snapshot, "it would have to be read again"
+        read = imported.ours.read([WFM])
+        assert replace(snapshot, server_time=None) == replace(read, server_time=None)
+
+    realm.post(f"/users/{someone}/role-mappings/realm", [role])
+    assert_followed()
+    realm.put(f"/users/{someone}/groups/{group}")
+    assert_followed()
+    realm.delete(f"/users/{someone}/role-mappings/realm", [role])
+    assert_followed()
+    realm.post(f"/users/{realm.user_id(AGENTS[0])}/logout")
+    assert_followed()
+    realm.delete(f"/users/{someone}/groups/{group}")
+    assert_followed()
+
+
+def test_a_user_whom_an_admin_touches_while_the_directory_is_silent_keeps_his_seat(
+    imported: Federation,
+) -> None:
+    person = imported.realm.user_id(AGENTS[0])
+    follower = Follower(managed_with_seats(imported, 100), 900)
+    assert usernames(follower.read(NOON), SeatAssigned) == CONSUMERS
+    assert follower.look(NOON).report
+    assert follower.look(NOON).is_unchanged
+    cut_off(imported)
+    try:
+        imported.realm.post(f"/users/{person}/logout")
+        report = follower.look(NOON + timedelta(minutes=1)).report
+    finally:
+        repair(imported)
+    assert report, "he was read as he was before"
+    assert not report.realm.is_complete
+    assert report.changes == ()
+    assert report.realm.applications[0].used == len(CONSUMERS)
 
 
 def assert_everybody_consumes(federation: Federation) -> None:
