@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import pytest
 
@@ -182,6 +182,48 @@ def test_a_tick_that_comes_while_a_sync_runs_waits_for_it(site: Site) -> None:
 
     assert proxy.most_at_once == 1
     assert used(site) == "1"
+
+
+def test_with_admin_events_a_look_takes_two_requests_and_a_change_no_list(site: Site) -> None:
+    map_role("post", site.realm, "ann")
+    site.realm.put("/events/config", site.realm.get("/events/config") | {"adminEventsEnabled": True})
+    try:
+        with CountingProxy(site.realm.api.url) as proxy, Worker(site.reach(proxy.url)) as worker:
+            worker.wait_for("sync_finished", realm=site.realm.name)
+            looks = Looks(proxy, site.realm.name)
+            looks.wait_for_quiet()
+            proxy.seen.clear()
+            map_role("post", site.realm, "bob")
+            worker.forget()
+            worker.wait_for("sync_finished", realm=site.realm.name)
+            assert used(site) == "2"
+            assert not [each for each in proxy.seen if "/users?" in each or "/members?" in each]
+            looks.wait_for_quiet()
+            worker.signal(signal.SIGTERM)
+            assert worker.ended() == 0
+    finally:
+        site.realm.put("/events/config", site.realm.get("/events/config") | {"adminEventsEnabled": False})
+
+
+class Looks:
+    """What a worker asks a realm while nothing happens."""
+
+    REALM, EVENTS = "GET /", "GET /admin-events"
+    QUIET: Final = [REALM, EVENTS] * 3
+
+    def __init__(self, proxy: CountingProxy, realm: str) -> None:
+        self._proxy, self._prefix = proxy, f"/admin/realms/{realm}"
+
+    def wait_for_quiet(self) -> None:
+        """Wait until three ticks in a row found nothing; a login in between is none of it."""
+        deadline = time.monotonic() + HANG_SECONDS
+        while self._asked()[-len(self.QUIET) :] != self.QUIET:
+            assert time.monotonic() < deadline, self._proxy.seen[-20:]
+            time.sleep(0.1)
+
+    def _asked(self) -> list[str]:
+        paths = (each.partition("?")[0] for each in list(self._proxy.seen))
+        return [f"GET {path[len('GET ' + self._prefix) :] or '/'}" for path in paths if self._prefix in path]
 
 
 def test_keycloak_may_come_later_and_go_and_come_back(site: Site) -> None:
