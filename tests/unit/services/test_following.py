@@ -125,6 +125,30 @@ def test_a_licence_that_verifies_no_more_is_noticed(scene: Scene) -> None:
     assert scene.world.realm.attributes["license.access"] == "granted"
 
 
+def test_a_licence_that_only_the_realm_has_counts_as_soon_as_its_key_is_trusted(scene: Scene) -> None:
+    [stored] = scene.world.ledger.load("acme").licenses
+    kept = scene.world.verifier._known.pop(stored.file.encode())
+    scene.world.forget()
+    scene.follower.managed = scene.world.managed
+    scene.settle()
+    assert scene.world.in_force() == []
+    scene.world.trust(kept)
+    assert scene.follower.look(NOON).report
+    assert scene.world.in_force() == [("T-1", 1)]
+
+
+def test_a_licence_on_standby_that_verifies_no_more_is_told(scene: Scene) -> None:
+    standby = scene.world.sign_commercial()
+    scene.world.import_file(standby)
+    scene.world.import_file(scene.world.sign(number="T-2"))
+    scene.settle()
+    assert len(scene.world.in_force()) == 2
+    scene.world.verifier.distrust(standby)
+    report = scene.follower.look(NOON).report
+    assert report
+    assert any("C-1 does not count any more" in warning for warning in report.realm.warnings)
+
+
 def test_a_held_release_is_carried_out_when_it_was_held_long_enough() -> None:
     scene = Scene()
     scene.world.import_file(scene.world.sign(number="T-2", scope={"WFM": 50}, expires_on=date(2026, 12, 31)))
