@@ -139,7 +139,8 @@ class SimulatedRealm:
         self._refuse_when_cut_off()
         snapshot = self._snapshot(applications)
         self._is_followed = was_followed and self.has_events and not snapshot.gaps
-        return snapshot if self._is_followed else None
+        told = GrantTimes(dict(self.granted_at))
+        return replace(snapshot, granted_at=told) if self._is_followed else None
 
     def date_grants(self, since: datetime | None) -> GrantTimes:
         self._refuse_when_cut_off()
@@ -416,14 +417,16 @@ class MemoryLedger:
     _events: dict[str, list[SeatEvent]] = field(default_factory=dict)
     _failures: dict[str, SyncFailure] = field(default_factory=dict)
 
-    def load(self, realm: str) -> RealmRecord:
+    def load(self, realm: str, known_claims: Sequence[Claim] | None = None) -> RealmRecord:
         last_sync = self._syncs.get(realm)
         claims = self._claims.get(realm, {})
         return RealmRecord(
             realm=realm,
             installation_id=last_sync.installation_id if last_sync else None,
             licenses=tuple(self._licenses.get(realm, ())),
-            claims=tuple(claims[key] for key in sorted(claims)),
+            claims=tuple(claims[key] for key in sorted(claims))
+            if known_claims is None
+            else tuple(known_claims),
             last_sync=last_sync,
             failure=self._failures.get(realm),
         )

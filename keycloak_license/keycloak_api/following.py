@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from keycloak_license.errors import MissingRightError, RejectedRequestError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.keycloak_api.events import EventLog, LostEventsError, News, sort_out
+from keycloak_license.keycloak_api.events import EventLog, LostEventsError, News, date_grants, sort_out
 from keycloak_license.keycloak_api.holdings import REQUESTS_FOR_A_USER, bring_in, read_holdings
 from keycloak_license.model.application import Application
 from keycloak_license.model.enforcement import EnforcementTerms
@@ -82,15 +82,17 @@ class Following:
         if not realm.admin_events_enabled or realm.id != known.snapshot.realm_id:
             return None
         try:
-            news = sort_out(known.log.look())
+            events = known.log.look()
         except _NO_EVENTS:
             return None
+        news = sort_out(events)
         if _frame(realm) != known.frame:
             news = replace(news, is_structure_touched=True)
         current = replace(
             known.snapshot,
             attributes=realm.attributes,
             server_time=self._client.present_server_time,
+            granted_at=date_grants(events),
             drift=None,
         )
         known = replace(known, snapshot=current, frame=_frame(realm))
@@ -116,7 +118,7 @@ class Following:
             return None
         snapshot = known.snapshot
         if news.is_structure_touched:
-            snapshot = self._read(applications, snapshot)
+            snapshot = replace(self._read(applications, snapshot), granted_at=snapshot.granted_at)
             if snapshot.gaps:
                 return None
         if news.user_ids:

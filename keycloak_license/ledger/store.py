@@ -7,7 +7,6 @@ Made by `bootstrap`, used by `services` as `ports.Ledger`.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import assert_never
 
 from sqlalchemy import Engine, insert, select, update
 
@@ -18,14 +17,7 @@ from keycloak_license.ledger.failures import masked
 from keycloak_license.ledger.lease import LEASE_DURATION, end, read_epoch, renew, take
 from keycloak_license.ledger.schema import migrate, read_revision
 from keycloak_license.ledger.tables import claims, licenses, seat_events, sync_failures
-from keycloak_license.model.changes import (
-    SeatAssigned,
-    SeatChange,
-    SeatDisplaced,
-    SeatReleased,
-    WaitingEnded,
-    WaitingStarted,
-)
+from keycloak_license.model.changes import SeatChange, claim_key, outcome_of
 from keycloak_license.model.measures import AccountChange, Disabling
 from keycloak_license.model.record import (
     Lease,
@@ -36,9 +28,6 @@ from keycloak_license.model.record import (
     SyncRecord,
 )
 from keycloak_license.model.seat import Claim
-
-Key = tuple[str, str]
-"""Application id and user id: what a claim is known by within its realm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +74,23 @@ class SqlLedger:
         self._engine = engine
         self._lease_duration = lease_duration
 
-    def load(self, realm: str) -> RealmRecord:
-        """Return everything remembered of a realm: licences oldest first, claims by application and user."""
+    def load(self, realm: str, known_claims: Sequence[Claim] | None = None) -> RealmRecord:
+        """Return everything remembered of a realm: licences oldest first, claims by application and user.
+
+        Claims that are known are not read again.
+        """
         with reading(self._engine) as connection:
             last_sync = rows.read_sync(connection, realm)
             known_licenses = rows.read(connection, licenses, StoredLicense, licenses.c.realm == realm)
-            known_claims = rows.read(connection, claims, Claim, claims.c.realm == realm)
+            if known_claims is None:
+                known_claims = rows.read(connection, claims, Claim, claims.c.realm == realm)
             failures = rows.read(connection, sync_failures, SyncFailure, sync_failures.c.realm == realm)
         return RealmRecord(
             realm=realm,
             installation_id=last_sync.installation_id if last_sync else None,
             licenses=tuple(known_licenses),
             # Sorted here, for databases do not agree on the order of letters.
-            claims=tuple(sorted(known_claims, key=_key)),
+            claims=tuple(sorted(known_claims, key=claim_key)),
             last_sync=last_sync,
             failure=failures[0] if failures else None,
         )
@@ -124,7 +117,7 @@ class SqlLedger:
 
     def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         """Carry out claim changes, write their seat events and the sync itself, as one transaction."""
-        outcome = _outcome(changes)
+        outcome = outcome_of(changes)
         kept = [rows.row(sync.realm, claim) for claim in outcome.values() if claim is not None]
         ended = [
             {"realm": sync.realm, "application": application, "user_id": user_id}
@@ -214,24 +207,6 @@ class SqlLedger:
         except LedgerError as error:
             return str(error)
         return None
-
-
-def _key(claim: Claim) -> Key:
-    return claim.application, claim.user_id
-
-
-def _outcome(changes: Sequence[SeatChange]) -> dict[Key, Claim | None]:
-    """Return how each claim that is touched looks in the end; None when it is gone."""
-    outcome: dict[Key, Claim | None] = {}
-    for change in changes:
-        match change:
-            case SeatAssigned() | SeatDisplaced() | WaitingStarted():
-                outcome[_key(change.claim)] = change.claim
-            case SeatReleased() | WaitingEnded():
-                outcome[_key(change.claim)] = None
-            case _:
-                assert_never(change)
-    return outcome
 
 
 def _event(change: SeatChange | Disabling, at: datetime) -> SeatEvent:

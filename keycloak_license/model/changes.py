@@ -4,8 +4,9 @@ Made by `plan.planner`; `ledger` carries out the claim changes, `keycloak_api` t
 measures of enforcement, every exit prints `kind`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from keycloak_license.model.measures import Measure
 from keycloak_license.model.seat import Claim
@@ -72,6 +73,35 @@ class AttributeRemoved:
     name: str
 
 
+ClaimKey = tuple[str, str]
+"""Application id and user id: what a claim is known by within its realm."""
+
+
 SeatChange = SeatAssigned | SeatReleased | SeatDisplaced | WaitingStarted | WaitingEnded
 AttributeChange = AttributeSet | AttributeRemoved
 Change = SeatChange | AttributeChange | Measure
+
+
+def claim_key(claim: Claim) -> ClaimKey:
+    """Return what a claim is known by; claims are sorted by it."""
+    return claim.application, claim.user_id
+
+
+def outcome_of(changes: Iterable[SeatChange]) -> dict[ClaimKey, Claim | None]:
+    """Return how each claim that is touched looks in the end; None when it is gone."""
+    outcome: dict[ClaimKey, Claim | None] = {}
+    for change in changes:
+        match change:
+            case SeatAssigned() | SeatDisplaced() | WaitingStarted():
+                outcome[claim_key(change.claim)] = change.claim
+            case SeatReleased() | WaitingEnded():
+                outcome[claim_key(change.claim)] = None
+            case _:
+                assert_never(change)
+    return outcome
+
+
+def claims_after(claims: Iterable[Claim], changes: Iterable[SeatChange]) -> tuple[Claim, ...]:
+    """Return the claims as they are when the changes are carried out, in order."""
+    after = {claim_key(claim): claim for claim in claims} | outcome_of(changes)
+    return tuple(sorted((claim for claim in after.values() if claim is not None), key=claim_key))

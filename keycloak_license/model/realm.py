@@ -58,6 +58,19 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantTimes:
+    """When Keycloak's admin events say that something was given, by Keycloak's clock."""
+
+    users: Mapping[str, datetime] = field(default_factory=dict)
+    """By user id."""
+    structure: datetime | None = None
+    """When a role was first given to a group or put into a composite, and so to many at once."""
+
+
+NO_GRANT_TIMES = GrantTimes()
+
+
+@dataclass(frozen=True, slots=True)
 class RealmSnapshot:
     """One read of a realm, limited to what decides who consumes.
 
@@ -98,6 +111,8 @@ class RealmSnapshot:
     """None where the realm was not asked for it."""
     has_events: bool = False
     """Whether Keycloak keeps events of what admins change."""
+    granted_at: GrantTimes | None = None
+    """What events have told since the snapshot before; None where this one was not made of events."""
     drift: int | None = None
     """How many users, roles and groups the events had told otherwise than this full read; None where there
     was nothing to compare."""
@@ -138,19 +153,6 @@ class UserReading:
     """All his effective realm roles, and those of the clients that were asked about."""
     doubt: str | None = None
     """Why he could not be read, as a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class GrantTimes:
-    """When Keycloak's admin events say that something was given, by Keycloak's clock."""
-
-    users: Mapping[str, datetime] = field(default_factory=dict)
-    """By user id."""
-    structure: datetime | None = None
-    """When a role was first given to a group or put into a composite, and so to many at once."""
-
-
-NO_GRANT_TIMES = GrantTimes()
 
 
 @dataclass(frozen=True, slots=True)

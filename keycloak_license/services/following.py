@@ -5,14 +5,16 @@ by `worker`, which looks at every interval, and reads where a look says that it 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from keycloak_license.errors import LeaseTakenError
+from keycloak_license.model.changes import SeatChange, claims_after
 from keycloak_license.model.realm import RealmSnapshot
 from keycloak_license.model.record import Lease, RealmRecord
 from keycloak_license.model.report import SyncReport
+from keycloak_license.model.seat import Claim
 from keycloak_license.plan.lifecycle import judge
 from keycloak_license.plan.outlook import days_in_force, look_out
 from keycloak_license.services.observation import (
@@ -50,6 +52,8 @@ class _Settled:
     prospect: object
     """What would make another plan, though nobody has changed anything."""
     is_complete: bool
+    is_behind: bool = False
+    """Whether a later snapshot was not carried out, so that what its events told has to be asked for."""
 
 
 class Follower:
@@ -115,35 +119,39 @@ class Follower:
             is_alone = settled is not None and lease.epoch == settled.epoch + 1
             record = settled.record if settled and is_alone else self._load()
             seen = observe_in(self.managed, now, record, read())
+            if settled and settled.is_behind:
+                seen = replace(seen, granted_at=None)
             return seen
 
         try:
             outcome = bring_in_line(self.managed, now, see)
         except LeaseTakenError:
-            self._settled = settled
+            self._settled = replace(settled, is_behind=True) if settled else None
             raise
         if seen is not None:
-            self._settled = self._settle(outcome, seen.snapshot, now)
+            self._settled = self._settle(outcome, seen, now)
         return outcome.report
 
-    def _settle(self, outcome: Outcome, snapshot: RealmSnapshot, now: datetime) -> _Settled:
-        record = self._load()
+    def _settle(self, outcome: Outcome, seen: Observation, now: datetime) -> _Settled:
+        seats = (change for change in outcome.report.changes if isinstance(change, SeatChange))
+        record = self._load(claims_after(seen.record.claims, seats))
         return _Settled(
-            snapshot=snapshot,
+            snapshot=seen.snapshot,
             record=record,
             # Giving it back counts as well.
             epoch=outcome.lease.epoch + 1,
-            prospect=_foresee(self.managed, now, record, snapshot),
+            prospect=_foresee(self.managed, now, record, seen.snapshot),
             is_complete=outcome.report.realm.is_complete,
         )
 
-    def _load(self) -> RealmRecord:
-        return self.managed.ledger.load(self.managed.name)
+    def _load(self, known_claims: Sequence[Claim] | None = None) -> RealmRecord:
+        return self.managed.ledger.load(self.managed.name, known_claims)
 
 
 def _is_same(one: RealmSnapshot, other: RealmSnapshot) -> bool:
     """Whether two reads show the same, whenever and however they were made."""
-    return replace(one, server_time=other.server_time, drift=other.drift) == other
+    same = replace(one, server_time=other.server_time, granted_at=other.granted_at, drift=other.drift)
+    return same == other
 
 
 def _foresee(managed: ManagedRealm, now: datetime, record: RealmRecord, snapshot: RealmSnapshot) -> object:

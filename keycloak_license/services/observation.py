@@ -103,7 +103,7 @@ def observe_in(
     installation = Installation(own_id, snapshot.realm_id, managed.zone, is_disputed=dispute is not None)
     attributes = {} if dispute else snapshot.attributes
     known = recover_licenses(managed.verifier, record.licenses, attributes, installation, clock.believed)
-    return Observation(snapshot, record, clock, installation, known, dispute)
+    return Observation(snapshot, record, clock, installation, known, dispute, granted_at=snapshot.granted_at)
 
 
 def make_plan(

@@ -13,6 +13,7 @@ from keycloak_license.model.license import License
 from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.realm import GrantTimes, RealmSnapshot, Rereading, User
 from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.seat import Claim
 
 BeforeWrite = Callable[[], None]
 
@@ -64,8 +65,11 @@ class Realm(Protocol):
 class Ledger(Protocol):
     """The memory of the sidecar."""
 
-    def load(self, realm: str) -> RealmRecord:
-        """Everything remembered of a realm; an empty record for an unknown one."""
+    def load(self, realm: str, known_claims: Sequence[Claim] | None = None) -> RealmRecord:
+        """Everything remembered of a realm; an empty record for an unknown one.
+
+        Claims that are known are not read again.
+        """
 
     def read_epoch(self, realm: str) -> int:
         """Return what the lease of a realm has counted up to, 0 for one that was never taken."""

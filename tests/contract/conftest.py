@@ -89,7 +89,7 @@ class BothWays:
 
 
 def _timeless(snapshot: RealmSnapshot) -> RealmSnapshot:
-    return replace(snapshot, server_time=None, drift=None)
+    return replace(snapshot, server_time=None, granted_at=None, drift=None)
 
 
 @pytest.fixture(params=["simulated", "real"])

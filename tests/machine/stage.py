@@ -14,6 +14,7 @@ from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
 from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.seat import Claim
 from keycloak_license.services.ports import BeforeWrite, Ledger
 from tests.fakes import Unfollowed
 from tests.machine.look import Look
@@ -172,9 +173,9 @@ class WatchedLedger:
     journal: Journal
     is_forced: bool
 
-    def load(self, realm: str) -> RealmRecord:
+    def load(self, realm: str, known_claims: Sequence[Claim] | None = None) -> RealmRecord:
         self.stage.reach("before", "load")
-        record = self.ledger.load(realm)
+        record = self.ledger.load(realm, known_claims)
         self.stage.reach("after", "load")
         return record
 

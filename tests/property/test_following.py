@@ -124,6 +124,8 @@ def test_after_looking_a_full_sync_would_change_nothing_and_say_the_same(
     for act, number in todo:
         act(town, number)
         town.rest()
+        assert town.follower._settled
+        assert town.follower._settled.record == town.world.ledger.load("acme")
         known = town.world.status(town.now)
         fresh = town.world.sync(town.now, dry_run=True)
         assert fresh.changes == ()

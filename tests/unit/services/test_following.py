@@ -185,6 +185,17 @@ def test_a_realm_that_another_process_works_on_is_left_to_it_and_nothing_is_forg
     assert look(scene) == [("seat_assigned", "anna", "first_come")]
 
 
+def test_what_events_told_while_another_process_was_at_work_is_asked_for_again(scene: Scene) -> None:
+    anna, boris = scene.world.agents("anna", "boris")
+    scene.world.realm.granted_at = {boris: NOON + MINUTE, anna: NOON + 2 * MINUTE}
+    lease = scene.world.ledger.take_lease("acme", "another process")
+    with pytest.raises(LeaseTakenError):
+        scene.follower.look(NOON + 3 * MINUTE)
+    scene.world.ledger.end_lease(lease)
+    scene.follower.look(NOON + 3 * MINUTE)
+    assert scene.world.seated() == ["boris"]
+
+
 def test_a_ledger_that_is_lost_is_rebuilt_by_the_next_look(scene: Scene) -> None:
     scene.world.agents("anna", "boris")
     look(scene)
