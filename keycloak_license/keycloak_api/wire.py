@@ -46,6 +46,7 @@ class RealmRepresentation(Representation):
     default_role: RoleRepresentation | None = None
     default_groups: tuple[str, ...] = ()
     """Paths."""
+    admin_events_enabled: bool = False
 
 
 class GroupRepresentation(Representation):
