@@ -60,7 +60,8 @@ def _checks(invocation: Invocation, realm: str | None) -> Iterator[Check]:
         return
     yield Check("configuration", f"realm {name}, {len(settings.applications)} applications")
     probed: list[Check] = []
-    for check in probe(open_client(settings, name), settings.enforcement_terms(name), now()):
+    client, terms = open_client(settings, name), settings.enforcement_terms(name)
+    for check in probe(client, terms, now(), settings.sync.interval_seconds):
         probed.append(check)
         yield check
     yield try_out("trusted keys", lambda: _describe_keys(settings))

@@ -13,6 +13,7 @@ from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.federation import find_silence, list_providers
 from keycloak_license.keycloak_api.provision import OBSERVE_RIGHTS, RIGHTS
+from keycloak_license.keycloak_api.recording import describe_recording
 from keycloak_license.keycloak_api.rights import list_clients, prove_view_users
 from keycloak_license.keycloak_api.writer import ensure_writable
 from keycloak_license.model.check import Check, try_out
@@ -29,8 +30,13 @@ _READS: tuple[tuple[str, str, Callable[[KeycloakClient], object]], ...] = (
 )
 
 
-def probe(client: KeycloakClient, terms: EnforcementTerms, now: datetime) -> Iterator[Check]:
-    """Yield what was found; stops early when Keycloak cannot be reached or logged into at all."""
+def probe(
+    client: KeycloakClient, terms: EnforcementTerms, now: datetime, interval_seconds: int
+) -> Iterator[Check]:
+    """Yield what was found; stops early when Keycloak cannot be reached or logged into at all.
+
+    `interval_seconds` is how often the worker looks for changes.
+    """
     reached = try_out("keycloak", lambda: _describe_server(client))
     yield reached
     if not reached.is_ok:
@@ -42,6 +48,7 @@ def probe(client: KeycloakClient, terms: EnforcementTerms, now: datetime) -> Ite
     yield try_out("right manage-realm", lambda: _try_manage(client))
     for right in sorted(RIGHTS[terms.mode] - OBSERVE_RIGHTS):
         yield try_out(f"right {right}", partial(_try_write, client, right, terms.client_id))
+    yield try_out("admin events", lambda: describe_recording(client, interval_seconds))
     yield try_out("federation", lambda: _describe_federation(client))
     yield try_out("clock", lambda: _describe_clock(logged_in_at, now))
 

@@ -12,6 +12,7 @@ from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.accounts import own_role
 from keycloak_license.keycloak_api.answers import rights_client
 from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.recording import AdminEvents, Recording, Wish
 from keycloak_license.keycloak_api.writer import write_attributes
 from keycloak_license.model.attributes import INSTALLATION_ID, is_owned
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet
@@ -52,6 +53,8 @@ class Provisioned:
     removed: list[str] = field(default_factory=list)
     client_secret: str | None = None
     """Set once: by the first run that gets to its end."""
+    warnings: list[str] = field(default_factory=list)
+    """Sentences about what stays as it is."""
 
 
 class Provisioner:
@@ -62,17 +65,23 @@ class Provisioner:
         self._auth_realm = auth_realm
         self._client_id = client_id
 
+    def look_at_events(self) -> AdminEvents:
+        """Return how the realm records admin events."""
+        return AdminEvents.read(self._realm)
+
     def provision(
         self,
         enforcement: Enforcement,
         *,
         installation_id: str | None = None,
         client_secret: str | None = None,
+        recording: Wish | None = None,
     ) -> Provisioned:
         """Make what is missing and give the service account just the rights of the enforcement.
 
         `installation_id` is what the ledger knows, used when the realm has none; `client_secret` is for
-        a new client, instead of one that Keycloak makes up.
+        a new client, instead of one that Keycloak makes up. Without `recording` admin events stay as they
+        are.
         """
         self._refuse_third_realm()
         done = Provisioned()
@@ -91,6 +100,11 @@ class Provisioner:
         if INSTALLATION_ID not in self._realm.get("", wire.REALM).attributes:
             write_attributes(self._realm, [AttributeSet(INSTALLATION_ID, installation_id or str(uuid4()))])
             done.created.append(f"attribute {INSTALLATION_ID}")
+        if recording is not None:
+            switched = Recording(self._realm, self._auth_realm, client).switch_on(recording)
+            done.created += switched.what
+            done.warnings += switched.told
+        # Last: a secret that was made known cannot be shown again.
         if client.attributes.get(MARK) != COMPLETE:
             done.client_secret = client.secret
             self._auth_realm.put(f"clients/{client.id}", {"attributes": {MARK: COMPLETE}})
@@ -100,6 +114,13 @@ class Provisioner:
         """Take out what we made: attributes, role, rights, and the client unless another realm needs it."""
         self._refuse_third_realm()
         done = Provisioned()
+        found = self._list_client()
+        client = found if found is not None and MARK in found.attributes else None
+        if client is not None:
+            # First, for it is our client that knows whether events were off before.
+            switched = Recording(self._realm, self._auth_realm, client).switch_off()
+            done.removed += switched.what
+            done.warnings += switched.told
         owned = sorted(filter(is_owned, self._realm.get("", wire.REALM).attributes))
         write_attributes(self._realm, [AttributeRemoved(name) for name in owned])
         done.removed += [f"attribute {name}" for name in owned]
@@ -107,8 +128,7 @@ class Provisioner:
         if role is not None and MARK in role.attributes:
             self._realm.delete(f"roles/{MANAGE_LICENSES}")
             done.removed.append(f"role {MANAGE_LICENSES}")
-        client = self._list_client()
-        if client is not None and MARK in client.attributes:
+        if client is not None:
             self._remove_client(client, done)
         self._remove_role_client(done)
         return done

@@ -142,10 +142,14 @@ class Site:
 
     def init(self, *words: str, password: str | None = None) -> Outcome:
         """Run `init` as the administrator of Keycloak."""
+        return self.call(*self.init_words(password), *words)
+
+    def init_words(self, password: str | None = None) -> tuple[str | Path, ...]:
+        """How `init` is called by the administrator, whose password is put into a file."""
         api = self.realm.api
         file = self.folder / "admin-password"
         file.write_text((api.password if password is None else password) + "\n")
-        return self.call("init", "--admin-user", api.user, "--admin-password-file", file, *words)
+        return "init", "--admin-user", api.user, "--admin-password-file", file
 
     def status(self) -> Any:
         """The document of `status`."""

@@ -20,6 +20,7 @@ ALL = [
     "right view-clients",
     "right view-events",
     "right manage-realm",
+    "admin events",
     "federation",
     "clock",
 ]
@@ -38,6 +39,7 @@ def good(server: FakeServer) -> FakeServer:
     server.on("GET", "users/user-service-account-keycloak-license", reply(user("x")))
     server.on_list("admin-events", [])
     server.on_list("components", [])
+    server.on("GET", "", reply(SmallRealm(roles={}).representation()))
     server.on(
         "POST",
         "testLDAPConnection",
@@ -49,7 +51,7 @@ def good(server: FakeServer) -> FakeServer:
 
 
 def checks(mode: Enforcement = Enforcement.OBSERVE, **access: Any) -> dict[str, Check]:
-    return {check.name: check for check in probe(connect(**access), EnforcementTerms(mode), NOW)}
+    return {check.name: check for check in probe(connect(**access), EnforcementTerms(mode), NOW, 5)}
 
 
 def failing(**access: Any) -> dict[str, str]:
@@ -204,7 +206,7 @@ def test_checks_that_take_longer_than_a_token_lives_do_not_put_the_clock_wrong(g
 
 
 def test_a_realm_that_does_not_exist_is_told_as_such(good: FakeServer) -> None:
-    for path in ("roles", "users", "clients", "admin-events", "components"):
+    for path in ("", "roles", "users", "clients", "admin-events", "components"):
         good.on("GET", path, no_realm())
     for path in ("testLDAPConnection", "partial-export"):
         good.on("POST", path, no_realm())

@@ -46,6 +46,8 @@ class Directory:
         self.auth_realm, self.managed = auth_realm, managed
         self.holder = f"{managed}-realm" if auth_realm == "master" else "realm-management"
         self.attributes: dict[str, str] = {"foreign": "1"}
+        self.settings: dict[str, object] = {"adminEventsEnabled": False}
+        """Of the realm, beside its attributes."""
         self.clients: dict[str, dict[str, Any]] = {self.holder: {"id": "holder", "clientId": self.holder}}
         self.rights: dict[str, dict[str, object]] = {}
         self.role: dict[str, object] | None = None
@@ -84,7 +86,7 @@ class Directory:
             client_id=OURS,
         )
 
-    def provision(self, enforcement: Enforcement = Enforcement.OBSERVE, **known: str) -> Provisioned:
+    def provision(self, enforcement: Enforcement = Enforcement.OBSERVE, **known: Any) -> Provisioned:
         return self.provisioner().provision(enforcement, **known)
 
     def _find_client(self, ask: Ask) -> Reply:
@@ -98,8 +100,9 @@ class Directory:
         return reply(status=201)
 
     def _change_client(self, ask: Ask) -> Reply:
-        """Merge the attributes, as Keycloak does."""
-        self.clients[OURS]["attributes"] = self.clients[OURS]["attributes"] | ask.body["attributes"]
+        """Merge the attributes and take out empty ones, as Keycloak does."""
+        merged = self.clients[OURS]["attributes"] | ask.body["attributes"]
+        self.clients[OURS]["attributes"] = {name: value for name, value in merged.items() if value}
         return reply(status=204)
 
     def _delete_client(self, _ask: Ask) -> Reply:
@@ -131,10 +134,13 @@ class Directory:
         return reply(status=204)
 
     def _read_realm(self, _ask: Ask) -> Reply:
-        return reply({"id": "realm-id", "realm": self.managed, "attributes": self.attributes})
+        about = {"id": f"id-of-{self.managed}", "realm": self.managed, "attributes": self.attributes}
+        return reply(about | self.settings)
 
     def _write_realm(self, ask: Ask) -> Reply:
-        self.attributes = ask.body["attributes"]
+        """Replace all attributes if any are given, as Keycloak does, and leave alone what is not given."""
+        self.attributes = ask.body.get("attributes", self.attributes)
+        self.settings |= {name: value for name, value in ask.body.items() if name != "attributes"}
         return reply(status=204)
 
 
