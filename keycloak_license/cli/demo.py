@@ -21,6 +21,7 @@ from keycloak_license.cli.invocation import now
 from keycloak_license.cli.output import print_lines, print_report
 from keycloak_license.demo.example import example_realm
 from keycloak_license.demo.server import LocalKeycloak, default_cache
+from keycloak_license.keycloak_api.recording import Wish
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload
 from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.monitoring.metrics import Metrics
@@ -92,7 +93,9 @@ def _set_up(place: _Place, representation: dict[str, object]) -> ManagedRealm:
     settings = load_settings(place.config, {})
     create_realm(settings, place.admin, representation)
     secret = settings.keycloak.client_secret.get_secret_value()
-    open_provisioner(settings, REALM, place.admin).provision(Enforcement.OBSERVE, client_secret=secret)
+    open_provisioner(settings, REALM, place.admin).provision(
+        Enforcement.OBSERVE, client_secret=secret, recording=Wish()
+    )
     return open_realm(settings, REALM)
 
 
