@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from keycloak_license.bootstrap import PATIENCE_SECONDS, Admin, open_cleaner, open_database, open_provisioner
+from keycloak_license.bootstrap import Admin, open_cleaner, open_database, open_provisioner, patience_for
 from keycloak_license.cli.invocation import (
     Invocation,
     JsonOption,
@@ -49,7 +49,7 @@ def init(  # noqa: PLR0913 - Typer takes one parameter for each option
     admin = Admin(admin_user, _read_password(invocation, admin_password_file), admin_realm)
     provisioner = open_provisioner(settings, name, admin)
     ledger = open_database(settings)
-    with hold_lease(ledger, name, settings.sync.lease_seconds + PATIENCE_SECONDS) as fence:
+    with hold_lease(ledger, name, patience_for(settings)) as fence:
         mode = Enforcement.OBSERVE if remove else realm_settings.enforcement
         cleaned = open_cleaner(settings, name, admin, mode).clean(fence.check)
         if not remove:
