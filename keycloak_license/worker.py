@@ -221,20 +221,22 @@ class Beat:
     membership: Membership
     metrics: Metrics
     _realms: frozenset[str] | None = field(default=None, init=False)
-    _is_heard: bool = field(default=True, init=False)
+    _lost: int = field(default=0, init=False)
+    """How many beats in a row have come to nothing."""
 
     def __call__(self) -> frozenset[str]:
         """Return the realms that have just become this worker's; whatever goes wrong, the next one tries."""
         try:
             self.membership.beat()
         except Exception as error:
-            write = log.warning if self._is_heard else log.debug
+            self._lost += 1
+            # One alone changes nothing, and happens to whoever was held up in the middle of it.
+            write = log.warning if self._lost == 2 else log.debug
             is_told = isinstance(error, KeycloakLicenseError)
             write("realms_not_shared", reason=str(error) if is_told else type(error).__name__)
             log.debug("realms_not_shared_at", exc_info=True)
-            self._is_heard = False
         else:
-            self._is_heard = True
+            self._lost = 0
         before, self._realms = self._realms, self.membership.realms
         self.metrics.show_realms(len(self._realms))
         if self._realms != before:

@@ -91,13 +91,16 @@ def test_a_worker_without_a_realm_says_so_too(ledger: Ledger, logs: Logs) -> Non
     assert shown(beat.metrics, "realms") == 0
 
 
-def test_an_outage_is_told_as_it_begins_and_again_the_next_time(ledger: Ledger, logs: Logs) -> None:
+def test_an_outage_is_told_once_and_again_the_next_time(ledger: Ledger, logs: Logs) -> None:
     beat = Beat(join(ledger), Metrics())
     for _ in range(2):
         ledger.is_gone = False
         beat()
         said(logs)
         ledger.is_gone = True
+        beat()
+        # One sign of life that is lost means nothing.
+        assert said(logs) == []
         beat()
         beat()
         assert said(logs) == [("warning", "realms_not_shared")]
