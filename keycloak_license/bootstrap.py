@@ -62,10 +62,15 @@ def open_realm(
         ledger=ledger or open_database(settings),
         verifier=TrustedFolder(settings.trusted_keys),
         guard=_guard(settings.guard),
-        patience_seconds=settings.sync.lease_seconds + PATIENCE_SECONDS if patience is None else patience,
+        patience_seconds=patience_for(settings) if patience is None else patience,
         notice_days=settings.mail.expiry_notice_days,
         enforcement=settings.enforcement_terms(realm_name),
     )
+
+
+def patience_for(settings: Settings) -> float:
+    """Return for how many seconds to wait for one who has died to lose its lease, or to finish its work."""
+    return settings.sync.lease_duration.total_seconds() + PATIENCE_SECONDS
 
 
 def open_client(settings: Settings, realm: str, should_stop: Callable[[], bool] = never) -> KeycloakClient:
@@ -106,8 +111,7 @@ def create_realm(settings: Settings, admin: Admin, representation: Mapping[str, 
 
 def open_database(settings: Settings) -> SqlLedger:
     """Return the ledger, brought up to date."""
-    lease_duration = timedelta(seconds=settings.sync.lease_seconds)
-    return open_ledger(settings.database.get_secret_value(), lease_duration=lease_duration)
+    return open_ledger(settings.database.get_secret_value(), lease_duration=settings.sync.lease_duration)
 
 
 def load_trusted_keys(settings: Settings) -> TrustedKeys:

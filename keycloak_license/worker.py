@@ -8,7 +8,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -30,6 +30,7 @@ from keycloak_license.model.report import SyncReport
 from keycloak_license.monitoring.management import serve_management
 from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.services.following import Follower, Look
+from keycloak_license.services.sharing import Membership
 
 log = structlog.get_logger()
 
@@ -44,14 +45,15 @@ def run_worker(tickers: Sequence["Ticker"], interval_seconds: int, stop: Event) 
     """Sync the realms until `stop` is set; then the sync under way ends between two writes.
 
     Full reads have threads of their own, first come first served, so that a large realm keeps no other
-    waiting. Returns whether all ended: false when a request is still waiting for Keycloak after
-    `STOP_SECONDS`.
+    waiting; so have signs of life, which nothing may hold up. Returns whether all ended: false when a
+    request is still waiting for Keycloak after `STOP_SECONDS`.
     """
     scheduler = BackgroundScheduler(
         timezone=UTC,
         executors={
             "default": ThreadPoolExecutor(min(len(tickers), LOOKING_THREADS)),
             "reading": ThreadPoolExecutor(min(len(tickers), READING_THREADS)),
+            "beating": ThreadPoolExecutor(1),
         },
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
@@ -68,6 +70,10 @@ def run_worker(tickers: Sequence["Ticker"], interval_seconds: int, stop: Event) 
         scheduler.add_job(
             tick, "interval", [ticker], seconds=interval_seconds, id=ticker.realm, next_run_time=first
         )
+    beat = Beat(tickers[0].membership, tickers[0].metrics)
+    # Before the first look, so that who joins takes no more than its share.
+    beat()
+    scheduler.add_job(_keep_beating, args=[beat, scheduler, stop], executor="beating")
     scheduler.start()
     log.info("worker_started", realms=names, interval_seconds=interval_seconds)
     stop.wait()
@@ -81,10 +87,13 @@ def run_worker(tickers: Sequence["Ticker"], interval_seconds: int, stop: Event) 
 
 @contextmanager
 def management_port(host: str, port: int, tickers: Sequence["Ticker"]) -> Iterator[None]:
-    """Serve health and metrics; a port that is taken is no reason not to sync."""
+    """Serve health and metrics; a port that is taken is no reason not to sync.
+
+    Ready is who has synced, and who has nothing to sync because other workers have all realms.
+    """
 
     def is_ready() -> bool:
-        return any(ticker.has_succeeded for ticker in tickers)
+        return any(ticker.has_succeeded for ticker in tickers) or not tickers[0].membership.realms
 
     with ExitStack() as stack:
         try:
@@ -101,6 +110,7 @@ class Ticker:
 
     follower: Follower
     metrics: Metrics
+    membership: Membership
     has_succeeded: bool = field(default=False, init=False)
     """Whether a sync has finished since the start."""
     _is_reading: bool = field(default=False, init=False)
@@ -144,6 +154,10 @@ class Ticker:
     def _sync(self, act: Callable[[datetime], Look]) -> tuple[str, bool]:
         """Return what came of it, and whether a full read is due."""
         realm = self.realm
+        if not self.membership.is_mine(realm):
+            log.debug("sync_left_to_another_process", realm=realm)
+            self.metrics.forget(realm)
+            return "left", False
         try:
             look = act(datetime.now(UTC))
         except InterruptedSyncError:
@@ -200,6 +214,41 @@ class Ticker:
         self._trouble = trouble
 
 
+@dataclass
+class Beat:
+    """Keeps this worker among the living each time it is called; all realms are its own before the first."""
+
+    membership: Membership
+    metrics: Metrics
+    _realms: frozenset[str] | None = field(default=None, init=False)
+    _lost: int = field(default=0, init=False)
+    """How many beats in a row have come to nothing."""
+
+    def __call__(self) -> frozenset[str]:
+        """Return the realms that have just become this worker's; whatever goes wrong, the next one tries."""
+        try:
+            self.membership.beat()
+        except Exception as error:
+            self._lost += 1
+            # One alone changes nothing, and happens to whoever was held up in the middle of it.
+            write = log.warning if self._lost == 2 else log.debug
+            is_told = isinstance(error, KeycloakLicenseError)
+            write("realms_not_shared", reason=str(error) if is_told else type(error).__name__)
+            log.debug("realms_not_shared_at", exc_info=True)
+        else:
+            self._lost = 0
+        before, self._realms = self._realms, self.membership.realms
+        self.metrics.show_realms(len(self._realms))
+        if self._realms != before:
+            log.info("realms_shared", realms=sorted(self._realms), workers=len(self.membership.alive))
+        return self._realms - (before or frozenset())
+
+    def end(self) -> None:
+        """Leave the realms to the others; those who are not told find out by themselves."""
+        with suppress(KeycloakLicenseError):
+            self.membership.end()
+
+
 def stop_on_signals(stop: Event) -> None:
     """Set the event on SIGTERM and SIGINT."""
 
@@ -208,6 +257,13 @@ def stop_on_signals(stop: Event) -> None:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
+
+
+def _keep_beating(beat: Beat, scheduler: BackgroundScheduler, stop: Event) -> None:
+    while not stop.wait(beat.membership.beat_seconds):
+        for realm in beat():
+            scheduler.modify_job(realm, next_run_time=datetime.now(UTC))
+    beat.end()
 
 
 def _log_late_tick(event: JobEvent) -> None:

@@ -54,6 +54,7 @@ from keycloak_license.model.record import (
     StoredLicense,
     SyncFailure,
     SyncRecord,
+    Worker,
 )
 from keycloak_license.model.seat import Claim
 from keycloak_license.services.ports import BeforeWrite
@@ -411,6 +412,7 @@ class MemoryLedger:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """What leases go by."""
     _leases: dict[str, tuple[Lease, datetime | None]] = field(default_factory=dict)
+    _workers: dict[str, tuple[Worker, datetime, datetime]] = field(default_factory=dict)
     _syncs: dict[str, SyncRecord] = field(default_factory=dict)
     _claims: dict[str, dict[tuple[str, str], Claim]] = field(default_factory=dict)
     _licenses: dict[str, list[StoredLicense]] = field(default_factory=dict)
@@ -452,6 +454,15 @@ class MemoryLedger:
     def end_lease(self, lease: Lease) -> None:
         if self._leases[lease.realm][0] == lease:
             self._leases[lease.realm] = replace(lease, epoch=lease.epoch + 1), None
+
+    def announce_worker(self, worker: Worker, lasting: timedelta) -> tuple[Worker, ...]:
+        now = self.clock()
+        alive = {name: each for name, each in self._workers.items() if each[1] <= now < each[2]}
+        self._workers = alive | {worker.name: (worker, now, now + lasting)}
+        return tuple(self._workers[name][0] for name in sorted(self._workers))
+
+    def end_worker(self, name: str) -> None:
+        self._workers.pop(name, None)
 
     def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         self.renew_lease(lease)

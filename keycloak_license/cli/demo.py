@@ -29,6 +29,7 @@ from keycloak_license.services.following import Follower
 from keycloak_license.services.licenses import import_license
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.reconcile import run_once
+from keycloak_license.services.sharing import Membership
 from keycloak_license.settings import load_settings, packaged_applications
 from keycloak_license.worker import Ticker, run_worker, stop_on_signals
 
@@ -132,7 +133,8 @@ def _stay(place: _Place, managed: ManagedRealm) -> None:
     )
     stop = Event()
     stop_on_signals(stop)
-    run_worker([Ticker(Follower(managed, full_interval_seconds=900), Metrics())], 5, stop)
+    membership = Membership(managed.ledger, [managed.name], interval_seconds=5)
+    run_worker([Ticker(Follower(managed, full_interval_seconds=900), Metrics(), membership)], 5, stop)
 
 
 def _progress() -> Callable[[str, int, int], None]:

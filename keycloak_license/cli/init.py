@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from keycloak_license.bootstrap import PATIENCE_SECONDS, Admin, open_cleaner, open_database, open_provisioner
+from keycloak_license.bootstrap import Admin, open_cleaner, open_database, open_provisioner, patience_for
 from keycloak_license.cli.invocation import (
     Invocation,
     JsonOption,
@@ -110,8 +110,7 @@ def _take_out(settings: Settings, name: str, admin: Admin) -> Provisioned:
 @contextmanager
 def _cleaned(settings: Settings, name: str, admin: Admin, mode: Enforcement) -> Iterator[Cleaned]:
     """Take out what the mode does not need, and keep everybody else from the realm until the block ends."""
-    patience = settings.sync.lease_seconds + PATIENCE_SECONDS
-    with hold_lease(open_database(settings), name, patience) as fence:
+    with hold_lease(open_database(settings), name, patience_for(settings)) as fence:
         yield open_cleaner(settings, name, admin, mode).clean(fence.check)
 
 

@@ -20,6 +20,7 @@ from keycloak_license.services.documents import status_document, sync_document
 from keycloak_license.services.following import Follower
 from keycloak_license.services.overview import read_status
 from keycloak_license.services.reconcile import preview_once, run_once
+from keycloak_license.services.sharing import Membership
 from keycloak_license.worker import Ticker, management_port, run_worker, stop_on_signals
 
 
@@ -86,7 +87,10 @@ def run(context: typer.Context) -> None:
         open_realm(settings, name, ledger=ledger, should_stop=stop.is_set, patience=0)
         for name in settings.realms
     )
-    tickers = [Ticker(Follower(realm, settings.sync.full_interval_seconds), metrics) for realm in realms]
+    membership = Membership(ledger, settings.realms, settings.sync.interval_seconds)
+    tickers = [
+        Ticker(Follower(realm, settings.sync.full_interval_seconds), metrics, membership) for realm in realms
+    ]
     web = settings.web
     with management_port(web.host, web.management_port, tickers):
         has_ended = run_worker(tickers, settings.sync.interval_seconds, stop)

@@ -20,7 +20,7 @@ LEASE_DURATION = timedelta(seconds=10)
 
 def take(connection: Connection, realm: str, holder: str, duration: timedelta) -> Lease:
     """Return a new lease; `LeaseTakenError` while another lasts, for as long as its holder has said."""
-    now = _now(connection)
+    now = read_clock(connection)
     found = connection.execute(select(leases).where(leases.c.realm == realm)).mappings().first()
     # A renewal from the future is one of a clock that was set back since: nobody may be locked out by it.
     if found and found["renewed_at"] and found["renewed_at"] <= now < found["expires_at"]:
@@ -40,7 +40,7 @@ def read_epoch(connection: Connection, realm: str) -> int:
 
 def renew(connection: Connection, lease: Lease) -> None:
     """Hold a lease longer; `LeaseLostError` when somebody else took it meanwhile."""
-    renewed = connection.execute(_own(lease).values(**_lasting(lease, _now(connection))))
+    renewed = connection.execute(_own(lease).values(**_lasting(lease, read_clock(connection))))
     if renewed.rowcount == 0:
         raise LeaseLostError(
             f"Another process took over realm {lease.realm} while this one was held up, and this one wrote "
@@ -53,6 +53,14 @@ def end(connection: Connection, lease: Lease) -> None:
     connection.execute(_own(lease).values(renewed_at=None, expires_at=None, epoch=leases.c.epoch + 1))
 
 
+def read_clock(connection: Connection) -> datetime:
+    """Return the time by which leases run out: the database's, or of a file the machine's."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
 def _own(lease: Lease) -> Update:
     # The epoch begins anew where the row was lost, so it alone would not tell two processes apart.
     is_own = (leases.c.epoch == lease.epoch) & (leases.c.holder == lease.holder)
@@ -61,10 +69,3 @@ def _own(lease: Lease) -> Update:
 
 def _lasting(lease: Lease, now: datetime) -> dict[str, datetime]:
     return {"renewed_at": now, "expires_at": now + lease.duration}
-
-
-def _now(connection: Connection) -> datetime:
-    if connection.dialect.name == "sqlite":
-        return datetime.now(UTC)
-    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return now

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, insert, select, update
 
 from keycloak_license.errors import LedgerError
-from keycloak_license.ledger import rows
+from keycloak_license.ledger import rows, workers
 from keycloak_license.ledger.connection import create_folder, create_ledger_engine, reading, writing
 from keycloak_license.ledger.failures import masked
 from keycloak_license.ledger.lease import LEASE_DURATION, end, read_epoch, renew, take
@@ -26,6 +26,7 @@ from keycloak_license.model.record import (
     StoredLicense,
     SyncFailure,
     SyncRecord,
+    Worker,
 )
 from keycloak_license.model.seat import Claim
 
@@ -114,6 +115,16 @@ class SqlLedger:
         """Give a lease back; nothing happens when it is lost already."""
         with writing(self._engine) as connection:
             end(connection, lease)
+
+    def announce_worker(self, worker: Worker, lasting: timedelta) -> tuple[Worker, ...]:
+        """Keep that a worker is alive for so long; return all that are, by name, and forget the others."""
+        with writing(self._engine) as connection:
+            return workers.announce(connection, worker, lasting)
+
+    def end_worker(self, name: str) -> None:
+        """Forget a worker; nothing happens when it is forgotten already."""
+        with writing(self._engine) as connection:
+            workers.end(connection, name)
 
     def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         """Carry out claim changes, write their seat events and the sync itself, as one transaction."""

@@ -95,6 +95,15 @@ leases = sa.Table(
     sa.Column("expires_at", Instant),
 )
 
+workers = sa.Table(
+    "workers",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("realms", sa.JSON, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+)
+
 licenses = sa.Table(
     "licenses",
     METADATA,

@@ -131,6 +131,16 @@ class Lease:
     """How long it outlives its last renewal."""
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process that syncs realms for as long as it lives."""
+
+    name: str
+    """No other process ever has the same."""
+    realms: tuple[str, ...]
+    """Those it is configured for."""
+
+
 def to_stored(license_: License, imported_at: datetime) -> StoredLicense:
     """Return a licence as the ledger keeps it."""
     return StoredLicense(license_.number, license_.issue, license_.file, imported_at)

@@ -35,6 +35,7 @@ class Metrics:
             PREFIX,
             registry=self.registry,
         )
+        self._realms = Gauge("realms", "Realms that are this worker's", (), PREFIX, registry=self.registry)
         self._duration = Histogram(
             "sync_duration_seconds", "How long syncs took", ["realm"], PREFIX, registry=self.registry
         )
@@ -51,6 +52,17 @@ class Metrics:
     def show_success(self, realm: str, now: datetime) -> None:
         """Show that a realm was looked at, and is as it was."""
         self._success.labels(realm).set(now.timestamp())
+
+    def show_realms(self, count: int) -> None:
+        """Show how many realms are this worker's."""
+        self._realms.set(count)
+
+    def forget(self, realm: str) -> None:
+        """Show nothing more of how a realm stands, for another worker does; what was counted stays."""
+        for gauge in (self._expiry, self._granted, self._complete, self._success):
+            gauge.remove(realm)
+        for gauge in (self._limit, self._used, self._waiting, self._held):
+            gauge.remove_by_labels({"realm": realm})
 
     def show_failure(self, realm: str) -> None:
         """Show that a sync ended without a result."""

@@ -4,7 +4,7 @@ Satisfied by shape: `keycloak_api.realm` and `ledger.store` in earnest, `tests/f
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from keycloak_license.model.application import Application
@@ -12,7 +12,7 @@ from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.license import License
 from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.realm import GrantTimes, RealmSnapshot, Rereading, User
-from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord, Worker
 from keycloak_license.model.seat import Claim
 
 BeforeWrite = Callable[[], None]
@@ -85,6 +85,12 @@ class Ledger(Protocol):
 
     def end_lease(self, lease: Lease) -> None:
         """Give a lease back; nothing happens when it is lost already."""
+
+    def announce_worker(self, worker: Worker, lasting: timedelta) -> tuple[Worker, ...]:
+        """Keep that a worker is alive for so long; return all that are, by name, and forget the others."""
+
+    def end_worker(self, name: str) -> None:
+        """Forget a worker; nothing happens when it is forgotten already."""
 
     def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         """Carry out claim changes, write their seat events and the sync itself, as one transaction.

@@ -5,6 +5,7 @@ In: the merged tree of file and environment; out: frozen `Settings`. Built by `l
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, model
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
 from keycloak_license.model.enforcement import Enforcement, EnforcementTerms
+from keycloak_license.plan.sharing import keep_pace
 from keycloak_license.settings.sources import packaged_applications
 from keycloak_license.settings.values import (
     ApplicationId,
@@ -101,8 +103,15 @@ class SyncSettings(FrozenModel):
     """Seconds between two looks for changes."""
     full_interval_seconds: Annotated[int, Field(strict=True, ge=1, le=604_800)] = 900
     """Seconds after which everything is read again, changed or not."""
-    lease_seconds: Annotated[int, Field(strict=True, ge=1, le=600)] = 10
-    """Seconds after which a realm is free for another process when the one at work on it has died."""
+    lease_seconds: Annotated[int | None, Field(strict=True, ge=1, le=600)] = None
+    """Seconds a dead process keeps its realm from others; null means twice the interval, at most 10."""
+
+    @property
+    def lease_duration(self) -> timedelta:
+        """How long the right to write about a realm outlives the process at work on it."""
+        if self.lease_seconds is not None:
+            return timedelta(seconds=self.lease_seconds)
+        return keep_pace(timedelta(seconds=self.interval_seconds)).lease
 
     @model_validator(mode="after")
     def _full_is_rarer(self) -> Self:

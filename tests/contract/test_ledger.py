@@ -28,6 +28,7 @@ from keycloak_license.model.record import (
     StoredLicense,
     SyncFailure,
     SyncRecord,
+    Worker,
 )
 from keycloak_license.model.seat import HeldRelease
 from keycloak_license.services.lease import hold_lease
@@ -71,6 +72,8 @@ class Imported:
         add_licenses(ledger, self.realm + suffix, [self.license], replaced)
 
 
+HOUR = timedelta(hours=1)
+"""So long that no test is slow enough for it to pass."""
 realms = st.sampled_from(["a", "b"])
 steps = (
     st.builds(Synced, syncs, st.lists(changes, max_size=6))
@@ -309,3 +312,30 @@ def test_enforcement_at_a_time_without_a_zone_is_refused_and_nothing_written(led
         with pytest.raises(ValueError, match="has no time zone"):
             ledger.record_failure(fence.lease, NOON, "no", since=datetime(2026, 1, 1))  # noqa: DTZ001
     assert (ledger.load("acme"), ledger.seat_events("acme")) == before
+
+
+def test_the_living_workers_are_told_with_their_realms_and_by_name(ledger: Ledger) -> None:
+    one, other, third = Worker("b", ("acme", "žluť")), Worker("C", ()), Worker("a é", ("acme",))
+    assert ledger.announce_worker(one, HOUR) == (one,)
+    assert ledger.announce_worker(other, HOUR) == (other, one)
+    assert ledger.announce_worker(third, HOUR) == (other, third, one)
+    changed = replace(one, realms=("acme",))
+    assert ledger.announce_worker(changed, HOUR) == (other, third, changed)
+
+
+def test_a_worker_that_ends_is_forgotten_at_once_and_may_come_back(ledger: Ledger) -> None:
+    one, other = Worker("a", ("acme",)), Worker("b", ("acme",))
+    for worker in (one, other):
+        ledger.announce_worker(worker, HOUR)
+    for _ in range(2):
+        ledger.end_worker("a")
+        assert ledger.announce_worker(other, HOUR) == (other,)
+    assert ledger.announce_worker(one, HOUR) == (one, other)
+
+
+def test_a_worker_counts_as_alive_for_as_long_as_it_has_said(ledger: Ledger) -> None:
+    short, long = Worker("a", ("acme",)), Worker("b", ("acme",))
+    ledger.announce_worker(long, HOUR)
+    assert ledger.announce_worker(short, timedelta()) == (short, long)
+    assert ledger.announce_worker(long, timedelta()) == (long,)
+    assert ledger.announce_worker(short, HOUR) == (short,)

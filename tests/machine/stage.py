@@ -6,14 +6,14 @@ write down what was seen and committed, and let the `Stage` act; they change not
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
-from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord
+from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord, Worker
 from keycloak_license.model.seat import Claim
 from keycloak_license.services.ports import BeforeWrite, Ledger
 from tests.fakes import Unfollowed
@@ -199,6 +199,12 @@ class WatchedLedger:
         self.ledger.end_lease(lease)
         self.stage.has_lease = False
         self.stage.reach("after", "end_lease")
+
+    def announce_worker(self, worker: Worker, lasting: timedelta) -> tuple[Worker, ...]:
+        return self.ledger.announce_worker(worker, lasting)
+
+    def end_worker(self, name: str) -> None:
+        self.ledger.end_worker(name)
 
     def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
         self.stage.reach("before", "record_sync")

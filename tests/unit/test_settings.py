@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -64,6 +65,25 @@ def test_the_defaults_are_those_of_the_contract(folder: Path) -> None:
 
 
 # Where the file is
+
+
+@pytest.mark.parametrize(
+    ("sync", "seconds"),
+    [
+        ("{}", 10),
+        ("{interval_seconds: 1}", 2),
+        ("{interval_seconds: 4}", 8),
+        ("{interval_seconds: 600}", 10),
+        ("{interval_seconds: 1, lease_seconds: null}", 2),
+        ("{interval_seconds: 1, lease_seconds: 30}", 30),
+        ("{lease_seconds: 1}", 1),
+    ],
+)
+def test_a_lease_lasts_twice_the_interval_and_at_most_ten_seconds_unless_told_otherwise(
+    folder: Path, sync: str, seconds: int
+) -> None:
+    given = load(folder, f"{REALM}sync: {sync}\n")
+    assert given.sync.lease_duration == timedelta(seconds=seconds)
 
 
 def test_the_named_file_wins_over_the_variable_and_that_over_the_default(folder: Path) -> None:

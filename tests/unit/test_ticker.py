@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.services.following import Follower
+from keycloak_license.services.sharing import Membership
 from keycloak_license.worker import Ticker
 from tests.unit.services.world import World
 
@@ -55,7 +56,8 @@ def world() -> World:
 @pytest.fixture
 def ticker(world: World) -> Ticker:
     # On a clock that stands still reading takes no time, so it needs no pause.
-    return Ticker(Follower(world.managed, full_interval_seconds=900, clock=lambda: 0.0), Metrics())
+    follower = Follower(world.managed, full_interval_seconds=900, clock=lambda: 0.0)
+    return Ticker(follower, Metrics(), Membership(world.ledger, ["acme"], interval_seconds=5))
 
 
 def test_a_tick_that_changes_nothing_says_nothing(ticker: Ticker, logs: Logs) -> None:
