@@ -266,7 +266,7 @@ def test_a_client_in_master_remembers_each_realm_by_itself(server: FakeServer) -
     acme.clients[other.holder] = other.clients[other.holder]
     other.clients = acme.clients
     # Its rights over the other realm keep it there.
-    mapped: dict[str, object] = {"clientMappings": {other.holder: {}}}
+    mapped: dict[str, object] = {"clientMappings": {other.holder: {"mappings": []}}}
     server.on("GET", "/realms/master/users/user-sa/role-mappings", reply(mapped))
     acme.attributes[EXPIRATION] = "60"
     record(acme, 1)
