@@ -62,14 +62,14 @@ def record_requests(realm: BenchRealm) -> list[str]:
         return list(proxy.seen)
 
 
-def send_bare(realm: BenchRealm, asked: Sequence[str]) -> None:
+def send_bare(realm: BenchRealm, asked: Sequence[str], url: str | None = None) -> None:
     """Send the same requests over one connection, and read what comes."""
     with requests.Session() as session:
         for each in asked:
             method, _, path = each.partition(" ")
             is_login = path.endswith(LOGIN)
             response = session.request(
-                method, realm.server.url + path, data=_CREDENTIALS if is_login else None, timeout=600
+                method, (url or realm.server.url) + path, data=_CREDENTIALS if is_login else None, timeout=600
             )
             response.raise_for_status()
             if is_login:

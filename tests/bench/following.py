@@ -28,11 +28,13 @@ class Watcher:
 
     realm: BenchRealm
     api: AdminApi
+    url: str | None = None
+    """Where Keycloak is, if a proxy is to see the requests."""
     follower: Follower = field(init=False)
     client: KeycloakClient = field(init=False)
 
     def __post_init__(self) -> None:
-        managed, self.client = self.realm.open()
+        managed, self.client = self.realm.open(self.url)
         self.follower = Follower(managed, INTERVAL_SECONDS)
         self.follower.read(datetime.now(UTC))
 

@@ -5,12 +5,15 @@ In: the name of a database; out: a `Server` for as long as the block lasts. Call
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from keycloak_license.bootstrap import Admin
-from keycloak_license.demo.server import Database, LocalKeycloak, default_cache
+from keycloak_license.demo.server import Database, LocalKeycloak
 from tests.bench.realms import Server
 from tests.real.postgres import PASSWORD, USER, PostgresServer, postgres
 
+CACHE = Path(__file__).parents[2] / ".cache"
+"""The one that the tests use."""
 H2, POSTGRESQL = "h2", "postgresql"
 DATABASES = (H2, POSTGRESQL)
 
@@ -19,12 +22,12 @@ DATABASES = (H2, POSTGRESQL)
 def running_server(database: str) -> Iterator[Server]:
     """Boot a Keycloak with an empty database."""
     if database == H2:
-        with LocalKeycloak(default_cache()) as keycloak:
+        with LocalKeycloak(CACHE) as keycloak:
             yield _server(keycloak, database)
         return
     with (
         postgres() as data,
-        LocalKeycloak(default_cache(), database=_in_postgres(data)) as keycloak,
+        LocalKeycloak(CACHE, database=_in_postgres(data)) as keycloak,
     ):
         yield _server(keycloak, database)
 

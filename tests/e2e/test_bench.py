@@ -1,0 +1,90 @@
+"""The benchmark in small: how many requests each way takes, never how long."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from keycloak_license.bootstrap import Admin
+from tests.bench.__main__ import measure_realm
+from tests.bench.floor import record_requests, send_bare
+from tests.bench.following import Watcher
+from tests.bench.realms import BenchRealm, Server, licensed_realm
+from tests.e2e.cli import CountingProxy
+from tests.e2e.test_requests import but_for_looks
+from tests.real.keycloak import AdminApi
+
+USERS, CONSUMERS = 200, 60
+LOGIN, STRUCTURE, ROLES, GROUPS, SERVICES, PAGES = 1, 3, 2, 1, 1, 2
+"""As the README counts. One of the two roles has direct holders and one group has members, a page each."""
+FULL = LOGIN + STRUCTURE + ROLES + GROUPS + SERVICES + PAGES
+IDLE = 2
+ONE_CHANGE = 10
+
+
+@contextmanager
+def bench_realm(keycloak: AdminApi, users: int, consumers: int) -> Iterator[BenchRealm]:
+    """Make a realm for the length of the block."""
+    server = Server(keycloak.url, Admin(keycloak.user, keycloak.password), "h2")
+    name = f"bench-{uuid.uuid4().hex[:12]}"
+    try:
+        with licensed_realm(server, name, users, consumers) as realm:
+            yield realm
+    finally:
+        keycloak.delete(f"/{name}")
+
+
+@pytest.fixture(scope="module")
+def realm(keycloak: AdminApi) -> Iterator[BenchRealm]:
+    with bench_realm(keycloak, USERS, CONSUMERS) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def empty(keycloak: AdminApi) -> Iterator[BenchRealm]:
+    with bench_realm(keycloak, 0, 0) as made:
+        yield made
+
+
+@pytest.fixture
+def proxy(keycloak: AdminApi) -> Iterator[CountingProxy]:
+    with CountingProxy(keycloak.url) as made:
+        yield made
+
+
+def test_a_full_sync_asks_what_the_readme_says_and_the_floor_the_same(
+    realm: BenchRealm, proxy: CountingProxy
+) -> None:
+    asked = record_requests(realm)
+
+    send_bare(realm, asked, proxy.url)
+
+    assert len(asked) == FULL, asked
+    assert proxy.seen == asked
+
+
+def test_a_look_takes_two_requests_and_one_change_a_fixed_number(
+    keycloak: AdminApi, realm: BenchRealm, proxy: CountingProxy
+) -> None:
+    watcher = Watcher(realm, keycloak, proxy.url)
+    for number in range(2):
+        proxy.seen.clear()
+
+        assert watcher.look() == len(proxy.seen) == IDLE
+
+        watcher.grant(CONSUMERS + number)
+        proxy.seen.clear()
+
+        assert watcher.find_change() == len(proxy.seen)
+        asked = [each.replace(realm.name, "REALM") for each in proxy.seen]
+        assert len(but_for_looks(asked)) == ONE_CHANGE, asked
+    used = keycloak.get(f"/{realm.name}")["attributes"]["license.WFM.used"]
+    assert used == str(CONSUMERS + 2)
+
+
+def test_every_row_is_measured(realm: BenchRealm, empty: BenchRealm) -> None:
+    rows = {row.way: row for row in measure_realm(realm, empty)}
+
+    requests = {way: row.requests for way, row in rows.items()}
+    assert requests == {}
