@@ -1,7 +1,7 @@
 """A real Keycloak on a free loopback port, with nothing but what pip installs.
 
 In: a cache folder and where to tell progress; out: its address and administrator. It has its own
-database in a temporary folder, unless it is told of another, and is gone with the block. Called by
+database in a temporary folder, unless it is told of another one, and is gone with the block. Called by
 `cli.demo`, `tests.real` and `tests.bench`.
 """
 
@@ -46,13 +46,13 @@ def default_cache() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
-    """Where Keycloak keeps its data; by default in its own temporary folder."""
+class Variant:
+    """How a Keycloak differs from the one that the demo boots."""
 
-    kind: str = FILES
-    """As Keycloak's option ``db`` has it."""
+    database: str = FILES
+    """A kind of database, as Keycloak's option ``db`` names it."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """How it is reached, in the words of Keycloak's environment: ``KC_DB_URL`` and so on."""
+    """More of its environment: ``KC_DB_URL`` and so on."""
 
 
 class LocalKeycloak:
@@ -71,14 +71,14 @@ class LocalKeycloak:
         version: str = DEFAULT_VERSION,
         progress: Progress = lambda _what, _done, _total: None,
         boot_seconds: float = 300,
-        database: Database | None = None,
+        variant: Variant | None = None,
     ) -> None:
         self.version: Final = version
         self.admin_password: Final = secrets.token_urlsafe(16)
         self._cache: Final = cache
         self._progress: Final = progress
         self._boot_seconds: Final = boot_seconds
-        self._database: Final = database or Database()
+        self._variant: Final = variant or Variant()
 
     def __enter__(self) -> Self:
         """Boot it, and return once it answers.
@@ -88,7 +88,7 @@ class LocalKeycloak:
         """
         with ExitStack() as stack:
             stack.enter_context(sigterm_unwinds())
-            home = prepared_home(self.version, self._cache, self._progress, self._database.kind)
+            home = prepared_home(self.version, self._cache, self._progress, self._variant.database)
             temporary = TemporaryDirectory(prefix="keycloak-license-", ignore_cleanup_errors=True)
             own = Path(stack.enter_context(temporary))
             self._progress(f"starting Keycloak {self.version}", 0, 0)
@@ -111,7 +111,7 @@ class LocalKeycloak:
             "KC_BOOTSTRAP_ADMIN_PASSWORD": self.admin_password,
             "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx1g",
             "JAVA_OPTS_APPEND": "-XX:-UsePerfData",
-            **self._database.variables,
+            **self._variant.variables,
         }
         return KeycloakProcess(own, [*places, *_START_OPTIONS], log=self.log, variables=variables)
 
