@@ -13,7 +13,7 @@ import requests
 from keycloak_license.services.reconcile import run_once
 from tests.bench.realms import BenchRealm
 from tests.bench.rows import Row
-from tests.bench.setting import CLIENT_SECRET, alternated
+from tests.bench.setting import CLIENT_SECRET, UnexpectedResultError, alternated
 from tests.e2e.cli import CountingProxy
 
 FLOOR = "the floor: a full sync's bare requests"
@@ -52,7 +52,9 @@ def sync_fully(realm: BenchRealm, url: str | None = None) -> None:
     managed, _ = realm.open(url)
     report = run_once(managed, now=datetime.now(UTC))
     if report.changes:
-        raise SystemExit(f"Nothing was to change in {realm.name}, and {len(report.changes)} things did")
+        raise UnexpectedResultError(
+            f"Nothing was to change in {realm.name}, and {len(report.changes)} things did"
+        )
 
 
 def record_requests(realm: BenchRealm) -> list[str]:

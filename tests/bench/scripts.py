@@ -13,6 +13,7 @@ from keycloak_license.keycloak_api.session import CountingAdapter
 from tests.bench.floor import FLOOR
 from tests.bench.realms import DIRECT_ROLE, GROUP, GROUP_ROLE, BenchRealm
 from tests.bench.rows import Row
+from tests.bench.setting import UnexpectedResultError
 
 SAMPLE = 1000
 """So many users are asked in turn; a larger realm's time is scaled up from them."""
@@ -50,7 +51,9 @@ def measure_scripts(realm: BenchRealm, floor_seconds: float) -> list[Row]:
         ),
     ]
     if lists.consumers != realm.consumers:
-        raise SystemExit(f"The lists hold {lists.consumers} consumers, and there are {realm.consumers}")
+        raise UnexpectedResultError(
+            f"The lists hold {lists.consumers} consumers, and there are {realm.consumers}"
+        )
     return rows
 
 

@@ -14,6 +14,10 @@ CREATION_SECONDS = 900
 """How long 100 000 users may take to be made; no measured request comes near it."""
 
 
+class UnexpectedResultError(RuntimeError):
+    """What was measured is not what should have been."""
+
+
 def write_settings(folder: Path, url: str, realm: str) -> Settings:
     """Write a configuration and read it back."""
     config = config_in(folder)
