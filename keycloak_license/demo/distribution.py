@@ -23,36 +23,37 @@ Progress = Callable[[str, int, int], None]
 
 _SHA256: Final = {"26.7.3": "27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f"}
 """Checksums of the releases we name ourselves; another version is taken on the word of its source."""
-_BUILD_OPTIONS: Final = ("--db=dev-file", "--health-enabled=true")
+FILES: Final = "dev-file"
+"""Keycloak's name for H2 in a folder of its own, as a database to be built for."""
 _BUILD_SECONDS: Final = 600
 _DOWNLOAD_SECONDS: Final = 120
 
 
-def home_in(cache: Path, version: str) -> Path:
-    """Return where a built Keycloak belongs; other build options are another folder."""
+def home_in(cache: Path, version: str, database: str = FILES) -> Path:
+    """Return where a Keycloak belongs that was built for a kind of database."""
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         raise ConfigurationError(f"{version!r} is no Keycloak version: give three numbers, as in 26.7.3.")
-    options = hashlib.sha256(" ".join(_BUILD_OPTIONS).encode()).hexdigest()[:8]
+    options = hashlib.sha256(" ".join(_build_options(database)).encode()).hexdigest()[:8]
     return cache.absolute() / f"keycloak-{version}-{options}"
 
 
-def prepared_home(version: str, cache: Path, progress: Progress) -> Path:
-    """Return the folder of a built Keycloak, making it first when this cache has none.
+def prepared_home(version: str, cache: Path, progress: Progress, database: str = FILES) -> Path:
+    """Return the folder of a Keycloak built for a kind of database, making it first when this cache has none.
 
     Safe against other processes with the same cache, and against being killed half-way: the folder
     gets its name only when it is whole.
     """
-    home = home_in(cache, version)
+    home = home_in(cache, version, database)
     if home.is_dir():
         return home
     cache.mkdir(parents=True, exist_ok=True)
     with _locked(home.with_name(f"{home.name}.lock"), progress):
         if not home.is_dir():
-            _prepare(home, version, progress)
+            _prepare(home, version, database, progress)
     return home
 
 
-def _prepare(home: Path, version: str, progress: Progress) -> None:
+def _prepare(home: Path, version: str, database: str, progress: Progress) -> None:
     staging = home.with_name(f".{home.name}.preparing")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
@@ -63,7 +64,7 @@ def _prepare(home: Path, version: str, progress: Progress) -> None:
             content.extractall(staging)
         unpacked = staging / f"keycloak-{version}"
         (unpacked / "bin" / "kc.sh").chmod(0o755)
-        _build(unpacked, staging, version)
+        _build(unpacked, staging, version, database)
         unpacked.rename(home)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -108,9 +109,10 @@ def _check(archive: Path, version: str) -> None:
         )
 
 
-def _build(unpacked: Path, staging: Path, version: str) -> None:
+def _build(unpacked: Path, staging: Path, version: str, database: str) -> None:
     # Releases older than our Java build with it all the same once their bytecode library may try.
-    arguments = [f"-Djava.io.tmpdir={staging}", "-Dnet.bytebuddy.experimental=true", "build", *_BUILD_OPTIONS]
+    arguments = [f"-Djava.io.tmpdir={staging}", "-Dnet.bytebuddy.experimental=true", "build"]
+    arguments += _build_options(database)
     with KeycloakProcess(unpacked, arguments, log=staging / "build.log") as build:
         status = build.exit_status(_BUILD_SECONDS)
         if status != 0:
@@ -118,6 +120,10 @@ def _build(unpacked: Path, staging: Path, version: str) -> None:
                 f"Keycloak {version} could not be built ({_ending(status, _BUILD_SECONDS)}); "
                 f"the end of its log:\n{build.log_tail()}"
             )
+
+
+def _build_options(database: str) -> tuple[str, ...]:
+    return (f"--db={database}", "--health-enabled=true")
 
 
 def _ending(status: int | None, seconds: int) -> str:

@@ -1,7 +1,8 @@
 """A real Keycloak on a free loopback port, with nothing but what pip installs.
 
 In: a cache folder and where to tell progress; out: its address and administrator. It has its own
-database in a temporary folder and is gone with the block. Called by `cli.demo` and `tests.real`.
+database in a temporary folder, unless it is told of another one, and is gone with the block. Called by
+`cli.demo`, `tests.real` and `tests.bench`.
 """
 
 import http.client
@@ -9,12 +10,14 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Self
 
-from keycloak_license.demo.distribution import DEFAULT_VERSION, Progress, prepared_home
+from keycloak_license.demo.distribution import DEFAULT_VERSION, FILES, Progress, prepared_home
 from keycloak_license.demo.process import KeycloakProcess, sigterm_unwinds
 from keycloak_license.errors import UnavailableError
 
@@ -42,6 +45,16 @@ def default_cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "keycloak-license"
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """How a Keycloak differs from the one that the demo boots."""
+
+    database: str = FILES
+    """A kind of database, as Keycloak's option ``db`` names it."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """More of its environment: ``KC_DB_URL`` and so on."""
+
+
 class LocalKeycloak:
     """A context manager: inside the block Keycloak runs and the attributes are set."""
 
@@ -58,12 +71,14 @@ class LocalKeycloak:
         version: str = DEFAULT_VERSION,
         progress: Progress = lambda _what, _done, _total: None,
         boot_seconds: float = 300,
+        variant: Variant | None = None,
     ) -> None:
         self.version: Final = version
         self.admin_password: Final = secrets.token_urlsafe(16)
         self._cache: Final = cache
         self._progress: Final = progress
         self._boot_seconds: Final = boot_seconds
+        self._variant: Final = variant or Variant()
 
     def __enter__(self) -> Self:
         """Boot it, and return once it answers.
@@ -73,7 +88,7 @@ class LocalKeycloak:
         """
         with ExitStack() as stack:
             stack.enter_context(sigterm_unwinds())
-            home = prepared_home(self.version, self._cache, self._progress)
+            home = prepared_home(self.version, self._cache, self._progress, self._variant.database)
             temporary = TemporaryDirectory(prefix="keycloak-license-", ignore_cleanup_errors=True)
             own = Path(stack.enter_context(temporary))
             self._progress(f"starting Keycloak {self.version}", 0, 0)
@@ -96,6 +111,7 @@ class LocalKeycloak:
             "KC_BOOTSTRAP_ADMIN_PASSWORD": self.admin_password,
             "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx1g",
             "JAVA_OPTS_APPEND": "-XX:-UsePerfData",
+            **self._variant.variables,
         }
         return KeycloakProcess(own, [*places, *_START_OPTIONS], log=self.log, variables=variables)
 

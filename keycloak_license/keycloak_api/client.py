@@ -5,7 +5,9 @@ modules of this room. Retries with a bound what may pass by itself.
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ from keycloak_license.keycloak_api.answers import Access, Call, explain_shape, e
 from keycloak_license.keycloak_api.session import Session
 
 PAGE_SIZE = 5000
+PAGES_AT_ONCE = 2
+"""In a long list. On two cores Keycloak answers them in two thirds of the time; more at once gain little."""
 SMALLEST_PAGE = 100
 
 
@@ -116,25 +120,35 @@ class KeycloakClient:
 
         Keycloak may filter after it has cut a page, so a short page is not the last one: an empty one
         is (or one with nothing new, from an endpoint that ignores paging). A page that takes too long, or
-        is cut by Keycloak's own time limit, is asked for again at half its size.
+        is cut by Keycloak's own time limit, is asked for again at half its size. Behind a full page two are
+        asked for at once, so that a long list ends with two empty ones.
         """
-        first = 0
+        first, size, is_long = 0, self._page_size, False
         seen: set[str] = set()
-        while True:
-            size = self._page_size
-            try:
-                page = self.get(path, shape, **params, first=first, max=size)
-            except (RequestTimeoutError, CutAnswerError):
-                if size <= SMALLEST_PAGE:
-                    raise
-                self._page_size = max(size // 2, SMALLEST_PAGE)
-                continue
-            fresh = list({entry.id: entry for entry in page if entry.id not in seen}.values())
-            if not fresh:
-                return
-            seen.update(entry.id for entry in fresh)
-            first += size
-            yield fresh
+        ahead: deque[Future[list[E]]] = deque()
+        with ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+
+            def ask(first: int, size: int) -> Future[list[E]]:
+                return pool.submit(lambda: self.get(path, shape, **params, first=first, max=size))
+
+            while True:
+                while len(ahead) < (PAGES_AT_ONCE if is_long else 1):
+                    ahead.append(ask(first + size * len(ahead), size))
+                try:
+                    page = ahead.popleft().result()
+                except (RequestTimeoutError, CutAnswerError):
+                    if size <= SMALLEST_PAGE:
+                        raise
+                    ahead.clear()
+                    size = self._page_size = max(size // 2, SMALLEST_PAGE)
+                    continue
+                fresh = list({entry.id: entry for entry in page if entry.id not in seen}.values())
+                if not fresh:
+                    return
+                seen.update(entry.id for entry in fresh)
+                first += size
+                is_long = len(page) >= size
+                yield fresh
 
     def peek(self, path: str, shape: TypeAdapter[T]) -> T:
         """Do the same once, whatever comes of it; threads may do this while another one writes."""

@@ -68,7 +68,7 @@ def _disabled_here(snapshot: RealmSnapshot, role_users: Links, terms: Enforcemen
 def _read(client: KeycloakClient, user_id: str) -> Holding:
     path = f"users/{quote(user_id, safe=':')}"
     try:
-        user = client.get(path, wire.USER).to_user()
+        user = client.get(path, wire.USER)
         mappings = client.get(f"{path}/role-mappings", wire.MAPPINGS)
         groups = client.get(f"{path}/groups", wire.GROUPS, briefRepresentation="true")
     except NotThereError:

@@ -177,8 +177,8 @@ class _HolderReader:
         if not grants:
             return
         for user in self._list_users("users", "users of the realm"):
-            for id_ in grants.get(user.federation_link or "", ()):
-                self.users[user.id] = user.to_user()
+            for id_ in grants.get(user.provider_id or "", ()):
+                self.users[user.id] = user
                 lists = self.role_users if id_ in self.role_users else self.group_members
                 lists[id_] |= {user.id}
 
@@ -211,13 +211,11 @@ class _HolderReader:
         if self.known is not None and known is not None:
             self.users.update((user_id, self.known.users[user_id]) for user_id in known)
             return known
-        found: set[str] = set()
-        for user in self._list_users(path, what):
-            found.add(user.id)
-            self.users[user.id] = user.to_user()
+        found = {user.id: user for user in self._list_users(path, what)}
+        self.users.update(found)
         return frozenset(found)
 
-    def _list_users(self, path: str, what: str) -> Iterator[wire.UserRepresentation]:
+    def _list_users(self, path: str, what: str) -> Iterator[User]:
         try:
             for page in self.client.pages(path, wire.USERS, briefRepresentation="true"):
                 yield from page

@@ -81,9 +81,9 @@ class KeycloakRealm:
         for found in self.client.get(
             "users", wire.USERS, username=name, exact="true", briefRepresentation="true"
         ):
-            return found.to_user()
+            return found
         try:
-            return self.client.get(f"users/{quote(name, safe='')}", wire.USER).to_user()
+            return self.client.get(f"users/{quote(name, safe='')}", wire.USER)
         except NotThereError:
             return None
 

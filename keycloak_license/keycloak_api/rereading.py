@@ -42,7 +42,7 @@ def reread_users(
 def _read_user(client: KeycloakClient, user_id: str, clients: Mapping[str, str]) -> UserReading:
     path = f"users/{quote(user_id, safe=':')}"
     try:
-        user = client.get(path, wire.USER).to_user()
+        user = client.get(path, wire.USER)
     except NotThereError:
         return UserReading(None)
     return UserReading(user, frozenset(_effective_roles(client, f"{path}/role-mappings", clients)))

@@ -5,9 +5,12 @@ an entry without its id, is an unexpected answer, never an empty result.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
+from typing_extensions import TypeAliasType
 
 from keycloak_license.model.realm import User, provider_of
 
@@ -59,23 +62,6 @@ class GroupRepresentation(Representation):
     parent_id: str | None = None
     sub_group_count: int | None = None
     """How many groups are directly inside; some lists do not tell."""
-
-
-class UserRepresentation(Representation):
-    """A user in a brief list."""
-
-    id: str
-    username: str
-    enabled: bool
-    email: str | None = None
-    created_timestamp: int | None = None
-    federation_link: str | None = None
-    """The user storage provider he was imported from."""
-
-    def to_user(self) -> User:
-        """Return him without the wire around him."""
-        provider_id = self.federation_link or provider_of(self.id)
-        return User(self.id, self.username, self.enabled, self.email, self.created_timestamp, provider_id)
 
 
 class ClientRepresentation(Representation):
@@ -308,11 +294,27 @@ def _role_names(realm: tuple[str, ...], client: dict[str, tuple[str, ...]]) -> I
 _QUIET = ConfigDict(hide_input_in_errors=True)
 """For lists; models say so themselves. What people are called has no place in a traceback."""
 
+
+def _user_field(name: str) -> str:
+    """Return what Keycloak calls a field of `User`."""
+    return {"created_at": "createdTimestamp", "provider_id": "federationLink"}.get(name, name)
+
+
+def _with_provider(user: User) -> User:
+    """Return a user with his provider, which only the id tells where he is not imported."""
+    provider_id = user.provider_id or provider_of(user.id)
+    return user if provider_id == user.provider_id else replace(user, provider_id=provider_id)
+
+
+_User = TypeAliasType("_User", Annotated[User, AfterValidator(_with_provider)])
+"""A user of a brief list, made without a model in between: there are tens of thousands of them."""
+_OF_USERS = ConfigDict(alias_generator=_user_field, hide_input_in_errors=True)
+
 REALM = TypeAdapter(RealmRepresentation)
 ROLES = TypeAdapter(list[RoleRepresentation], config=_QUIET)
 GROUPS = TypeAdapter(list[GroupRepresentation], config=_QUIET)
-USERS = TypeAdapter(list[UserRepresentation], config=_QUIET)
-USER = TypeAdapter(UserRepresentation)
+USERS: TypeAdapter[list[User]] = TypeAdapter(list[_User], config=_OF_USERS)
+USER: TypeAdapter[User] = TypeAdapter(_User, config=_OF_USERS)
 CLIENTS = TypeAdapter(list[ClientRepresentation], config=_QUIET)
 EXPORT = TypeAdapter(PartialExport)
 OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation], config=_QUIET)

@@ -3,7 +3,7 @@
 In: a connection and nouns, or a condition; out: rows written, or nouns. Called by `store`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -16,23 +16,22 @@ from keycloak_license.model.record import ClockMark, SeatEvent, StoredLicense, S
 from keycloak_license.model.seat import Claim, HeldRelease
 
 Row = dict[str, Any]
-T = TypeVar("T")
+Noun = Claim | HeldRelease | StoredLicense | SeatEvent | SyncFailure
+T = TypeVar("T", bound=Noun)
 
 
-def row(realm: str, noun: Claim | HeldRelease | StoredLicense | SeatEvent | SyncFailure) -> Row:
+def row(realm: str, noun: Noun) -> Row:
     """Return a noun as a row of its table, which has the realm and a column for each field."""
     return {"realm": realm} | {field.name: getattr(noun, field.name) for field in fields(noun)}
 
 
-def read(
-    connection: Connection, table: Table, noun: Callable[..., T], wanted: ColumnElement[bool]
-) -> list[T]:
+def read(connection: Connection, table: Table, noun: type[T], wanted: ColumnElement[bool]) -> list[T]:
     """Return the wanted rows as nouns, in the order they were written where the table numbers them."""
-    columns = [column for column in table.c if column.name not in {"id", "realm"}]
-    query = select(*columns).where(wanted)
+    query = select(*(table.c[field.name] for field in fields(noun))).where(wanted)
     if "id" in table.c:
         query = query.order_by(table.c.id)
-    return [noun(**found) for found in connection.execute(query).mappings()]
+    # By place, for by name takes twice as long.
+    return [noun(*found) for found in connection.execute(query)]
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

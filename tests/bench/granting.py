@@ -1,52 +1,45 @@
 """Measures how fast seats are given in mode `gate`, against a bare loop with as many threads.
 
-In: the address of a Keycloak and a number of seats; out: rows. Called by `tests.bench`. Both give roles to
-the same people in turns, so that neither has the warmer server; only the ratio means something elsewhere.
+In: a server and a number of seats; out: rows. Called by `__main__`. Both give roles to the same people in
+turns, so that neither has the warmer server.
 """
 
 import statistics
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import local
 
 import requests
 
-from keycloak_license.bootstrap import Admin, create_realm, open_client, open_provisioner
+from keycloak_license.bootstrap import create_realm, open_client, open_provisioner
 from keycloak_license.keycloak_api.enforcement import WORKERS
 from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.ledger.store import open_ledger
 from keycloak_license.model.enforcement import Enforcement, EnforcementTerms
 from keycloak_license.model.measures import Measure, RoleCreated, SeatRoleAssigned
 from keycloak_license.services.lease import hold_lease
+from tests.bench.realms import Server
+from tests.bench.rows import Row
 from tests.bench.setting import CLIENT_SECRET, timed, write_settings
 
 ROUNDS = 3
+BARE = f"a bare loop in {WORKERS} threads"
 
 
-@dataclass(frozen=True)
-class GrantRow:
-    """One way to give seats."""
-
-    seats: int
-    way: str
-    seats_per_second: float
-    share: float
-    """Of the rate of the bare loop, in the same run."""
-
-
-def measure_granting(url: str, admin: Admin, seats: int) -> Iterator[GrantRow]:
+def measure_granting(server: Server, seats: int) -> Iterator[Row]:
     """Yield the rows for that many seats."""
     realm = f"bench-grant-{seats}"
     people = [{"username": f"user{number}", "enabled": True} for number in range(seats)]
     with TemporaryDirectory() as folder:
-        settings = write_settings(Path(folder), url, realm)
-        create_realm(settings, admin, {"realm": realm, "enabled": True, "users": people})
-        open_provisioner(settings, realm, admin).provision(Enforcement.GATE, client_secret=CLIENT_SECRET)
+        settings = write_settings(Path(folder), server.url, realm)
+        create_realm(settings, server.admin, {"realm": realm, "enabled": True, "users": people})
+        open_provisioner(settings, realm, server.admin).provision(
+            Enforcement.GATE, client_secret=CLIENT_SECRET
+        )
         ours = KeycloakRealm(open_client(settings, realm), terms=EnforcementTerms(Enforcement.GATE))
-        bare = BareLoop(url, realm)
+        bare = BareLoop(server.url, realm)
         bare_seconds: list[float] = []
         our_seconds: list[float] = []
         with hold_lease(open_ledger(settings.database.get_secret_value()), realm, 0) as fence:
@@ -60,9 +53,18 @@ def measure_granting(url: str, admin: Admin, seats: int) -> Iterator[GrantRow]:
                 ]
                 bare_seconds.append(timed(lambda: bare.assign(names[0], ids)))  # noqa: B023 - called at once
                 our_seconds.append(timed(lambda: ours.enforce(wanted, fence.check)))  # noqa: B023
-        fastest, own = statistics.median(bare_seconds), statistics.median(our_seconds)
-        yield GrantRow(seats, f"a bare loop in {WORKERS} threads", seats / fastest, 1.0)
-        yield GrantRow(seats, "keycloak-license sync", seats / own, fastest / own)
+        for way, seconds in ((BARE, bare_seconds), ("ours, giving seats in mode gate", our_seconds)):
+            median = statistics.median(seconds)
+            yield Row(
+                users=seats,
+                consumers=seats,
+                database=server.database,
+                way=way,
+                seconds=median,
+                ratio=median / statistics.median(bare_seconds),
+                of=BARE,
+                note=f"{seats / median:.0f} seats a second",
+            )
 
 
 class BareLoop:

@@ -1,5 +1,6 @@
-"""What both measurements need: a configuration, and a watch."""
+"""What several measurements need: a configuration, and a watch."""
 
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,19 @@ import yaml
 from keycloak_license.settings import Settings, load_settings
 
 CLIENT_SECRET = "bench"
+CREATION_SECONDS = 900
+"""How long 100 000 users may take to be made; no measured request comes near it."""
+
+
+class UnexpectedResultError(RuntimeError):
+    """What was measured is not what should have been."""
 
 
 def write_settings(folder: Path, url: str, realm: str) -> Settings:
     """Write a configuration and read it back."""
-    config = folder / "keycloak-license.yaml"
+    config = config_in(folder)
     tree = {
-        "keycloak": {"url": url, "client_secret": CLIENT_SECRET},
+        "keycloak": {"url": url, "client_secret": CLIENT_SECRET, "timeout_seconds": CREATION_SECONDS},
         "realms": {realm: {}},
         "applications": {"WFM": {"roles": ["WFM_*"]}},
     }
@@ -23,8 +30,19 @@ def write_settings(folder: Path, url: str, realm: str) -> Settings:
     return load_settings(config, {})
 
 
+def config_in(folder: Path) -> Path:
+    """Return where the configuration is."""
+    return folder / "keycloak-license.yaml"
+
+
 def timed(act: Callable[[], object]) -> float:
     """Return how many seconds something takes."""
     started = time.perf_counter()
     act()
     return time.perf_counter() - started
+
+
+def alternated(rounds: int, *acts: Callable[[], object]) -> list[float]:
+    """Return the median of how many seconds each takes, done in turns, so that none has the warmer server."""
+    times = [[timed(act) for act in acts] for _ in range(rounds)]
+    return [statistics.median(each) for each in zip(*times, strict=True)]
