@@ -93,6 +93,7 @@ class Following:
             attributes=realm.attributes,
             server_time=self._client.present_server_time,
             granted_at=date_grants(events),
+            is_writable=False,
             drift=None,
         )
         known = replace(known, snapshot=current, frame=_frame(realm))

@@ -81,6 +81,7 @@ def read_realm(
         client_ids={each.client_id: each.id for each in structure.clients},
         disabled_here=disabled_by_us(terms, own.roles, holders.role_users),
         gate=read_gate(client, structure.clients) if _concerns_gate(terms, own.roles.values()) else None,
+        is_writable=structure.is_exported,
         has_events=realm.admin_events_enabled,
     )
 

@@ -64,6 +64,8 @@ class Structure:
     groups: Groups
     exported_groups: int = 0
     """How many groups an export held."""
+    is_exported: bool = False
+    """Whether it comes from an export, which takes the right to write."""
 
     def read_default_groups(self, client: KeycloakClient) -> frozenset[str]:
         """Return the ids of the default groups; the realm tells only paths, which need not be unique."""
@@ -99,7 +101,15 @@ def export_structure(client: KeycloakClient) -> Structure:
             f"The export of realm {client.realm} names a role inside a composite that it does not hold"
         ) from error
     groups = ExportedGroups(export.groups, graph)
-    return Structure(export, export.clients, export.components.storage, graph, groups, groups.count)
+    return Structure(
+        realm=export,
+        clients=export.clients,
+        providers=export.components.storage,
+        graph=graph,
+        groups=groups,
+        exported_groups=groups.count,
+        is_exported=True,
+    )
 
 
 def walk_structure(client: KeycloakClient) -> Structure:

@@ -109,6 +109,8 @@ class RealmSnapshot:
     """Ids of the users who carry our mark of having been disabled by us."""
     gate: GateReading | None = None
     """None where the realm was not asked for it."""
+    is_writable: bool = False
+    """Whether reading it has proved the right to write attributes; without proof it is not known."""
     has_events: bool = False
     """Whether Keycloak keeps events of what admins change."""
     granted_at: GrantTimes | None = None

@@ -150,8 +150,16 @@ class Follower:
 
 def _is_same(one: RealmSnapshot, other: RealmSnapshot) -> bool:
     """Whether two reads show the same, whenever and however they were made."""
-    same = replace(one, server_time=other.server_time, granted_at=other.granted_at, drift=other.drift)
-    return same == other
+    return (
+        replace(
+            one,
+            server_time=other.server_time,
+            granted_at=other.granted_at,
+            is_writable=other.is_writable,
+            drift=other.drift,
+        )
+        == other
+    )
 
 
 def _foresee(managed: ManagedRealm, now: datetime, record: RealmRecord, snapshot: RealmSnapshot) -> object:

@@ -124,7 +124,7 @@ def apply(
     attributes: list[AttributeChange] = [
         change for change in plan.changes if isinstance(change, AttributeSet | AttributeRemoved)
     ]
-    if attributes:
+    if attributes and not seen.snapshot.is_writable:
         managed.keycloak.ensure_writable()
     for change in (seen.known.recovered, imported):
         if change is not None:

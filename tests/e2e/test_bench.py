@@ -21,8 +21,8 @@ LOGIN, STRUCTURE, ROLES, GROUPS, SERVICES, PAGES = 1, 3, 2, 1, 1, 2
 """As the README counts. One of the two roles has direct holders and one group has members, a page each."""
 FULL = LOGIN + STRUCTURE + ROLES + GROUPS + SERVICES + PAGES
 IDLE = 2
-ONE_CHANGE = 7
-"""Two lists of events, three requests for the user, one that tries the right to write, and the write."""
+ONE_CHANGE = 6
+"""A list of events, three requests for the user, one that tries the right to write, and the write."""
 EACH_USER = USERS + 3
 """And three pages of users, the last one empty."""
 DEFAULT_PAGES = 4

@@ -5,7 +5,7 @@ Keycloak's own effective roles of each user are the truth that the role-first re
 
 import signal
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ from keycloak_license.services.following import Follower
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.reconcile import run_once
 from tests.contract.realm_admin import VIEW_ONLY, connect_as_sidecar, connect_as_viewer
+from tests.e2e.test_following import timeless
 from tests.fakes import MemoryLedger, TrustingVerifier
 from tests.leased import add_licenses
 from tests.real.keycloak import LdapProvider, MakeRealm, RealRealm, add_ldap
@@ -352,7 +353,7 @@ def test_federated_users_whom_an_admin_changes_are_followed(imported: Federation
         snapshot = followed.refresh([WFM])
         assert snapshot, "it would have to be read again"
         read = imported.ours.read([WFM])
-        assert replace(snapshot, server_time=None, granted_at=None) == replace(read, server_time=None)
+        assert timeless(snapshot) == timeless(read)
 
     realm.post(f"/users/{someone}/role-mappings/realm", [role])
     assert_followed()

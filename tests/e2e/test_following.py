@@ -194,7 +194,7 @@ class Walk:
 
 def timeless(snapshot: RealmSnapshot | None) -> RealmSnapshot:
     assert snapshot, "it would have to be read again"
-    return replace(snapshot, server_time=None, granted_at=None, drift=None)
+    return replace(snapshot, server_time=None, granted_at=None, is_writable=False, drift=None)
 
 
 def town(make_realm: MakeRealm) -> RealRealm:
