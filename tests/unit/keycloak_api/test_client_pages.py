@@ -100,14 +100,10 @@ def test_a_page_that_takes_too_long_is_halved_and_reading_goes_on_from_there(ser
     server.on("GET", PATH, slow)
 
     assert ids_read() == ids_of(everybody)
-    assert windows(server) == [
-        (0, 5000),
-        (0, 2500),
-        (0, 1250),
-        (1250, 1250),
-        (2500, 1250),
-        (3750, 1250),
-    ]
+    first, second, third, *others = windows(server)
+    assert (first, second, third) == ((0, 5000), (0, 2500), (0, 1250))
+    # Two at a time, so that each of them may be the first.
+    assert sorted(others) == [(1250, 1250), (2500, 1250), (3750, 1250)]
 
 
 def test_a_time_out_in_the_middle_loses_nobody_and_repeats_nobody(server: FakeServer) -> None:
