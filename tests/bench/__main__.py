@@ -6,6 +6,7 @@ FILE`. Called by `make bench`. Times are medians, and only their ratios mean som
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -35,7 +36,9 @@ def main() -> None:
     rows: list[Row] = []
     for database in options.database:
         with running_server(database) as server:
-            rows += measure(server, options)
+            for row in measure(server, options):
+                rows.append(row)
+                print(f"{row.database}, {row.users} users: {row.way}", file=sys.stderr)
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2), encoding="utf-8")
     if options.markdown:
