@@ -1,7 +1,8 @@
 """How the ledger talks to its database: the same promises on SQLite and PostgreSQL.
 
 In: a URL; out: an engine, and connections inside one transaction each. Used by `schema` and `store`.
-A read sees one state of the database; writes take turns and are on the disk once committed.
+A read sees one state of the database; writes take turns and, but for signs of life, are on the disk once
+committed.
 """
 
 import os
@@ -31,6 +32,7 @@ IDLE_SECONDS = 3
 _WRITE_LOCK = 0x6B636C69
 """Any number (this is "kcli"), as long as every version of this program takes the same."""
 _WRITES = "ledger_writes"
+_FLEETING = "ledger_fleeting"
 
 
 def create_ledger_engine(url: str | URL, *, busy_timeout: float = 5.0) -> Engine:
@@ -72,12 +74,14 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, is_fleeting: bool = False) -> Iterator[Connection]:
     """Open a transaction, the only one that writes until it ends.
 
-    Committed at the end of the block, rolled back if that raises.
+    Committed at the end of the block, rolled back if that raises. What is fleeting is not waited for to be
+    on the disk: a power failure may undo it.
     """
-    with translated(engine.url), engine.execution_options(**{_WRITES: True}).connect() as connection:
+    writer = engine.execution_options(**{_WRITES: True, _FLEETING: is_fleeting})
+    with translated(engine.url), writer.connect() as connection:
         connection.begin()
         yield connection
         connection.commit()
@@ -180,16 +184,23 @@ def _identity(file: Path) -> tuple[int, int] | None:
 def _begin_sqlite(connection: Connection) -> None:
     # The driver by itself would begin late, at the first write: reads would not see one state, and a
     # write that had begun as a read would fail instead of waiting for its turn.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if _is_write(connection) else "BEGIN")
+    if not _has(connection, _WRITES):
+        connection.exec_driver_sql("BEGIN")
+        return
+    level = "NORMAL" if _has(connection, _FLEETING) else "FULL"
+    connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _postgresql_begin(busy_timeout: float) -> Callable[[Connection], None]:
     milliseconds = max(1, round(busy_timeout * 1000))  # 0 would wait for ever
 
     def begin(connection: Connection) -> None:
-        # Both end with the transaction, so they also hold behind a connection pooler.
+        # All of it ends with the transaction, so it also holds behind a connection pooler.
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
-        if _is_write(connection):
+        if _has(connection, _FLEETING):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        if _has(connection, _WRITES):
             # A process that is stopped in the middle keeps the lock, and everybody else would wait for it.
             connection.exec_driver_sql(
                 f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000}"
@@ -199,5 +210,5 @@ def _postgresql_begin(busy_timeout: float) -> Callable[[Connection], None]:
     return begin
 
 
-def _is_write(connection: Connection) -> bool:
-    return bool(connection.get_execution_options().get(_WRITES))
+def _has(connection: Connection, option: str) -> bool:
+    return bool(connection.get_execution_options().get(option))

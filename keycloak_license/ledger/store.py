@@ -118,7 +118,7 @@ class SqlLedger:
 
     def announce_worker(self, worker: Worker, lasting: timedelta) -> tuple[Worker, ...]:
         """Keep that a worker is alive for so long; return all that are, by name, and forget the others."""
-        with writing(self._engine) as connection:
+        with writing(self._engine, is_fleeting=True) as connection:
             return workers.announce(connection, worker, lasting)
 
     def end_worker(self, name: str) -> None:

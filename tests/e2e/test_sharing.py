@@ -201,7 +201,8 @@ def is_of(member: Member, worker: Worker) -> bool:
 @pytest.fixture(scope="module")
 def realms(keycloak: AdminApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealRealm, ...]]:
     people = [{"username": name, "enabled": True} for name in CREW]
-    representation = {"users": people, "roles": {"realm": [{"name": "WFM_AGENT"}]}}
+    roles = {"realm": [{"name": "WFM_AGENT"}]}
+    representation = {"users": people, "roles": roles, "adminEventsEnabled": True}
     with ExitStack() as stack:
         made = tuple(stack.enter_context(temporary_realm(keycloak, representation)) for _ in range(REALMS))
         for realm in made:

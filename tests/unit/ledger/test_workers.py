@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 import time_machine
 
+from keycloak_license.ledger.connection import create_ledger_engine, writing
 from keycloak_license.ledger.store import SqlLedger
 from keycloak_license.model.record import Worker
 
@@ -73,6 +74,21 @@ def test_of_those_who_come_at_the_same_moment_the_last_one_sees_all(ledger_url: 
             assert max(seen, key=len) == crew
             for worker in crew:
                 ledgers[0].end_worker(worker.name)
+
+
+@pytest.mark.parametrize(
+    ("ledger_url", "asked", "fleeting", "lasting"),
+    [("sqlite", "PRAGMA synchronous", 1, 2), ("postgresql", "SHOW synchronous_commit", "off", "on")],
+    indirect=["ledger_url"],
+)
+def test_only_signs_of_life_are_not_waited_for_to_be_on_the_disk(
+    ledger_url: str, asked: str, fleeting: object, lasting: object
+) -> None:
+    engine = create_ledger_engine(ledger_url)
+    for is_fleeting, expected in ((False, lasting), (True, fleeting), (False, lasting)):
+        with writing(engine, is_fleeting=is_fleeting) as connection:
+            assert connection.exec_driver_sql(asked).scalar() == expected
+    engine.dispose()
 
 
 def test_a_worker_holds_no_realm_up_and_leaves_no_trace_in_its_history(ledger: SqlLedger) -> None:
