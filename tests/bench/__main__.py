@@ -62,8 +62,8 @@ def measure(server: Server, options: argparse.Namespace) -> Iterator[Row]:
 def measure_realm(realm: BenchRealm, empty: BenchRealm) -> Iterator[Row]:
     """Yield the rows about one realm."""
     full = measure_full(realm)
-    yield from measure_scripts(realm, full.floor_seconds)
     yield from rows_of(realm, full)
+    yield from measure_scripts(realm, full.floor_seconds)
     yield from measure_following(realm, full.floor_seconds)
     yield measure_memory(realm, empty)
 

@@ -77,7 +77,7 @@ def measure_following(realm: BenchRealm, floor_seconds: float) -> Iterator[Row]:
     with AdminApi(realm.server.url, admin.username, admin.password) as api:
         watcher = Watcher(realm, api)
         idle, changed = list(_idle_looks(watcher)), list(_changes(watcher))
-    watched = "requests with those that watch the realm while it is written"
+    watched = "from the admin's request to the attributes; requests with those that watch while it is written"
     for way, measured, note in (
         ("ours, a look that finds nothing", idle, ""),
         ("ours, one user changed", changed, watched),

@@ -25,10 +25,10 @@ def measure_memory(realm: BenchRealm, empty: BenchRealm) -> Row:
     """Sync each in a fresh process."""
     whole, least = peak_of(realm), peak_of(empty)
     return realm.row(
-        "ours, memory of a process that syncs once",
+        "ours, memory of a full sync",
         ratio=whole / least,
-        of="the same with an empty realm",
-        note=f"{whole} MiB at its peak, {whole - least} more than with an empty realm",
+        of="an empty realm",
+        note=f"{whole} MiB at the peak of the whole process, {whole - least} more than with an empty realm",
     )
 
 

@@ -55,9 +55,15 @@ def _cells(row: Row) -> tuple[str, ...]:
         str(row.consumers),
         row.database,
         row.way,
-        "" if row.seconds is None else f"{row.seconds:.3g}",
+        _rounded(row.seconds),
         "" if row.requests is None else str(row.requests),
-        "" if row.ratio is None else f"{row.ratio:.3g}",
+        _rounded(row.ratio),
         row.of,
         row.note,
     )
+
+
+def _rounded(figure: float | None) -> str:
+    if figure is None:
+        return ""
+    return f"{figure:.0f}" if figure >= 100 else f"{figure:.3g}"

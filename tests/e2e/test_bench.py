@@ -101,7 +101,7 @@ def test_every_row_is_measured(realm: BenchRealm, empty: BenchRealm) -> None:
         FLOOR: FULL,
         "ours, a full sync": FULL,
         "ours, a look that finds nothing": IDLE,
-        "ours, memory of a process that syncs once": None,
+        "ours, memory of a full sync": None,
     }
     assert with_looks is not None
     assert with_looks >= ONE_CHANGE + FEWEST_LOOKS
