@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keycloak_license.model.seat import Allocation, Claim
-from keycloak_license.plan.allocation import Terms, allocate
+from keycloak_license.plan.allocation import Terms, allocate, in_order
 from tests.property.strategies import CONSUMER_IDS, NOON, Situation, everybody, seats, situations, subsets
 from tests.unit.plan.samples import coming
 
@@ -18,7 +18,11 @@ kept_some = st.builds(Terms, limit=seats, kept=subsets(CONSUMER_IDS, max_size=10
 
 
 def run(situation: Situation) -> Allocation:
-    return allocate("WFM", situation.consumers, situation.claims, situation.terms, coming(situation.now))
+    """Allocate, the seated in order, for `allocate` tells who they are and not in which."""
+    allocation = allocate(
+        "WFM", situation.consumers, situation.claims, situation.terms, coming(situation.now)
+    )
+    return replace(allocation, seated=tuple(in_order(allocation.seated)))
 
 
 def run_with(situation: Situation, limit: int | None) -> Allocation:
@@ -104,6 +108,7 @@ def test_free_seats_go_in_the_order_of_the_queue(situation: Situation) -> None:
     seen = [queue_place(claim) for claim in allocation.waiting if claim.user_id in situation.consumers]
 
     assert waiting == sorted(waiting)
+    assert places == sorted(places)
     assert all(place < first for place in places for first in seen[:1])
 
 
@@ -127,6 +132,14 @@ def test_the_order_of_the_input_is_irrelevant(situation: Situation, random: Rand
     random.shuffle(consumers)
 
     assert run(replace(situation, claims=tuple(claims), consumers=dict(consumers))) == run(situation)
+
+
+@given(situations(), st.randoms(use_true_random=False))
+def test_the_order_is_that_of_the_rule(situation: Situation, random: Random) -> None:
+    claims = list(situation.claims)
+    random.shuffle(claims)
+
+    assert in_order(claims) == sorted(claims, key=queue_place)
 
 
 @given(situations())
