@@ -37,6 +37,8 @@ log = structlog.get_logger()
 LOOKING_THREADS = 4
 READING_THREADS = 2
 """More full reads at once take Keycloak as long as one after the other."""
+WITHOUT_SYNC = frozenset({"unchanged", "postponed", "left"})
+"""What may come of a look that leads to no sync."""
 STOP_SECONDS = 8.0
 """Below the ten seconds after which container runtimes kill."""
 
@@ -148,7 +150,8 @@ class Ticker:
             log.debug("sync_crashed_at", realm=self.realm, exc_info=True)
             self.metrics.show_failure(self.realm)
         if not is_read_due:
-            self.metrics.count_sync(self.realm, result, time.monotonic() - began)
+            seconds = None if result in WITHOUT_SYNC else time.monotonic() - began
+            self.metrics.count_sync(self.realm, result, seconds)
         return is_read_due
 
     def _sync(self, act: Callable[[datetime], Look]) -> tuple[str, bool]:

@@ -39,9 +39,7 @@ def read_realm(
     progress: Progress,
     known: RealmSnapshot | None = None,
 ) -> RealmSnapshot:
-    """Read a realm, with what enforcement has made there or needs to know.
-
-    The lists of users that are `known` are not read again.
+    """Read a realm, with what enforcement made there or needs to know; lists that are `known` stay as they are.
 
     Raises when it cannot be read at all, a right is missing, or Keycloak stops answering. A list that it
     answers badly becomes a gap: the snapshot may then show fewer users than there are.

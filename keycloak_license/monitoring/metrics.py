@@ -27,7 +27,13 @@ class Metrics:
         self._granted = self._of_realm("access_granted", "Whether the licence gives access")
         self._complete = self._of_realm("sync_complete", "Whether the last sync saw everything")
         self._success = self._of_realm("last_success_timestamp_seconds", "When a sync last saw everything")
-        self._syncs = Total("syncs", "Syncs by result", ["realm", "result"], PREFIX, registry=self.registry)
+        self._syncs = Total(
+            "syncs",
+            "Syncs by result, and looks that needed none",
+            ["realm", "result"],
+            PREFIX,
+            registry=self.registry,
+        )
         self._drift = Total(
             "drift",
             "Users, roles and groups that a full read found otherwise than admin events had told",
@@ -40,10 +46,11 @@ class Metrics:
             "sync_duration_seconds", "How long syncs took", ["realm"], PREFIX, registry=self.registry
         )
 
-    def count_sync(self, realm: str, result: str, seconds: float) -> None:
-        """Count a sync, whatever came of it."""
+    def count_sync(self, realm: str, result: str, seconds: float | None) -> None:
+        """Count a look and whatever came of it; None for one that led to no sync."""
         self._syncs.labels(realm, result).inc()
-        self._duration.labels(realm).observe(seconds)
+        if seconds is not None:
+            self._duration.labels(realm).observe(seconds)
 
     def count_drift(self, realm: str, differences: int | None) -> None:
         """Count what only a full read has found; None where that was not looked at."""
