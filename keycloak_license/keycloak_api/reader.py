@@ -39,7 +39,7 @@ def read_realm(
     progress: Progress,
     known: RealmSnapshot | None = None,
 ) -> RealmSnapshot:
-    """Read a realm, with what enforcement made there or needs to know; lists that are `known` stay as they are.
+    """Read a realm, with what enforcement made there or needs; lists that are `known` stay as they are.
 
     Raises when it cannot be read at all, a right is missing, or Keycloak stops answering. A list that it
     answers badly becomes a gap: the snapshot may then show fewer users than there are.
