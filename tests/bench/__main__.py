@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tests.bench.allocating import measure_allocation
 from tests.bench.floor import measure_full, rows_of
 from tests.bench.following import measure_following
 from tests.bench.granting import measure_granting
@@ -22,6 +23,8 @@ from tests.bench.rows import Row, markdown_of, table_of
 from tests.bench.scripts import measure_scripts
 from tests.bench.servers import DATABASES, H2, running_server
 
+UNCHANGED = "nothing new"
+
 
 def main() -> None:
     """Boot, measure and print."""
@@ -30,15 +33,14 @@ def main() -> None:
     parser.add_argument("--consumers", type=int, default=30, help="per cent of them")
     parser.add_argument("--database", nargs="+", choices=DATABASES, default=[H2])
     parser.add_argument("--seats", type=int, nargs="*", default=[3000])
+    parser.add_argument("--plan", type=int, nargs="*", default=[1_000_000], help="consumers to plan for")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--markdown", type=Path, help="file for the table as the README has it")
     options = parser.parse_args()
     rows: list[Row] = []
-    for database in options.database:
-        with running_server(database) as server:
-            for row in measure(server, options):
-                rows.append(row)
-                print(f"{row.database}, {row.users} users: {row.way}", file=sys.stderr)
+    for row in measure_all(options):
+        rows.append(row)
+        print(f"{row.database}, {row.users} users: {row.way}", file=sys.stderr)
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2), encoding="utf-8")
     if options.markdown:
@@ -46,6 +48,15 @@ def main() -> None:
     # What is written to a file is as wide as it needs to be.
     console = Console()
     Console(width=None if console.is_terminal else 240).print(table_of(rows))
+
+
+def measure_all(options: argparse.Namespace) -> Iterator[Row]:
+    """Yield every row."""
+    for database in options.database:
+        with running_server(database) as server:
+            yield from measure(server, options)
+    for consumers in options.plan:
+        yield from measure_planning(consumers)
 
 
 def measure(server: Server, options: argparse.Namespace) -> Iterator[Row]:
@@ -57,6 +68,23 @@ def measure(server: Server, options: argparse.Namespace) -> Iterator[Row]:
                 yield from measure_realm(realm, empty)
     for seats in options.seats:
         yield from measure_granting(server, seats)
+
+
+def measure_planning(consumers: int) -> Iterator[Row]:
+    """Yield the rows about planning alone, which needs no server; the seconds are the processor's."""
+    rows = list(measure_allocation(consumers))
+    for each in rows:
+        [least] = [row for row in rows if (row.mode, row.case) == (each.mode, UNCHANGED)]
+        yield Row(
+            users=consumers,
+            consumers=consumers,
+            database="none",
+            way=f"ours, planning in mode {each.mode}, {each.case}",
+            seconds=each.cpu_seconds,
+            ratio=each.cpu_seconds / least.cpu_seconds,
+            of=UNCHANGED,
+            note=f"{each.seconds_per_million:.2f} s of the processor for a million consumers",
+        )
 
 
 def measure_realm(realm: BenchRealm, empty: BenchRealm) -> Iterator[Row]:

@@ -51,12 +51,14 @@ class BenchRealm:
     ledger: SqlLedger
 
     def open(self, url: str | None = None) -> tuple[ManagedRealm, KeycloakClient]:
-        """Return the realm as a command has it, with a new session, and that session."""
+        """Return the realm as a command has it, with a new session that has not logged in, and its client."""
         keycloak = self.settings.keycloak
         settings = self.settings.model_copy(
             update={"keycloak": keycloak.model_copy(update={"url": url or keycloak.url})}
         )
         client = open_client(settings, self.name)
+        # Asking opens it.
+        client.requests_made  # noqa: B018
         managed = open_realm(settings, self.name, ledger=self.ledger)
         return replace(managed, keycloak=KeycloakRealm(client)), client
 

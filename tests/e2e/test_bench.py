@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from keycloak_license.bootstrap import Admin
-from tests.bench.__main__ import measure_realm
+from tests.bench.__main__ import measure_planning, measure_realm
 from tests.bench.floor import FLOOR, record_requests, send_bare
 from tests.bench.following import Watcher
 from tests.bench.realms import BenchRealm, Server, licensed_realm
@@ -109,3 +109,10 @@ def test_every_row_is_measured(realm: BenchRealm, empty: BenchRealm) -> None:
     table = markdown_of(rows.values()).splitlines()
     assert len(table) == 2 + len(rows)
     assert len({line.count("|") for line in table}) == 1
+
+
+def test_planning_is_measured_in_each_mode_and_case() -> None:
+    rows = list(measure_planning(1000))
+
+    assert len({row.way for row in rows}) == len(rows) == 6
+    assert {row.consumers for row in rows} == {1000}
