@@ -23,8 +23,9 @@ def plan_accounts(inputs: EnforcementInputs) -> Iterator[Measure]:
         return
     snapshot = inputs.snapshot
     short = _short_of_seats(inputs)
+    claiming = {claim.user_id for each in inputs.allocations for claim in (*each.seated, *each.waiting)}
     for user_id in sorted(snapshot.disabled_here - short.keys()):
-        if inputs.standing.license is not None or _claims_nothing(inputs, user_id):
+        if inputs.standing.license is not None or user_id not in claiming:
             yield UserEnabled("", user_id, username(snapshot, {}, user_id), "not_short_of_seats")
     if inputs.standing.license is None or snapshot.gaps:
         return
@@ -48,12 +49,6 @@ def _short_of_seats(inputs: EnforcementInputs) -> dict[str, Claim]:
         if user_id not in managers
         and (inputs.terms.may_disable_federated or not _is_federated(inputs.snapshot, claim))
     }
-
-
-def _claims_nothing(inputs: EnforcementInputs, user_id: str) -> bool:
-    return all(
-        claim.user_id != user_id for each in inputs.allocations for claim in (*each.seated, *each.waiting)
-    )
 
 
 def _is_federated(snapshot: RealmSnapshot, claim: Claim) -> bool:
