@@ -42,10 +42,12 @@ class HeldRelease:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Who is seated and who waits for one application, each in order."""
+    """Who is seated and who waits for one application."""
 
     application: str
     limit: int | None
     """Licensed seats; None is unlimited."""
     seated: tuple[Claim, ...]
+    """In no order; `plan.allocation.in_order` brings them into that of their seats."""
     waiting: tuple[Claim, ...]
+    """In order."""

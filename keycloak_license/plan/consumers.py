@@ -6,7 +6,7 @@ role assigned, this user is considered a user of this application and consumes o
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keycloak_license.model.application import Application, matches
 from keycloak_license.model.realm import Group, RealmSnapshot, User, containing_roles
@@ -26,28 +26,39 @@ class Grant:
 def resolve_consumers(
     snapshot: RealmSnapshot, application: Application, exempt_users: Iterable[str]
 ) -> dict[str, User]:
-    """Return the users, by id, who consume the application: each once, however many ways he has."""
+    """Return the users, by id, who consume the application: each once, however many ways he has.
+
+    They are enabled, persons, and not exempt by the licence.
+    """
     exempt = {username.lower() for username in exempt_users}
-    user_ids: set[str] = set()
-    granting = _granting_roles(snapshot, application)
-    for role_id in granting:
-        user_ids |= snapshot.role_users.get(role_id, frozenset())
-    for group_id in _granting_groups(snapshot, granting):
-        user_ids |= snapshot.group_members.get(group_id, frozenset())
+    holders = _role_holders(snapshot, application)
+    # Whom we disabled waits for a seat, so that he is enabled again when one is free.
     return {
-        user_id: snapshot.users[user_id]
-        for user_id in user_ids
-        if counts(snapshot, snapshot.users[user_id], exempt)
+        user_id: user
+        for user_id, user in snapshot.users.items()
+        if user_id in holders
+        and (user.enabled or user_id in snapshot.disabled_here)
+        and user_id not in snapshot.service_accounts
+        and user.username.lower() not in exempt
     }
 
 
-def counts(snapshot: RealmSnapshot, user: User, exempt: set[str]) -> bool:
-    """Whether a user can consume at all: enabled, a person, and not exempt by the licence.
+def resolve_exempt(
+    snapshot: RealmSnapshot, application: Application, exempt_users: Iterable[str]
+) -> dict[str, User]:
+    """Return the users, by id, who would consume the application if the licence did not exempt them."""
+    exempt = {username.lower() for username in exempt_users}
+    named = {user_id: user for user_id, user in snapshot.users.items() if user.username.lower() in exempt}
+    return resolve_consumers(replace(snapshot, users=named), application, ())
 
-    Whom we disabled waits for a seat, so that he is enabled again when one is free.
-    """
-    is_enabled = user.enabled or user.id in snapshot.disabled_here
-    return is_enabled and user.id not in snapshot.service_accounts and user.username.lower() not in exempt
+
+def _role_holders(snapshot: RealmSnapshot, application: Application) -> set[str]:
+    """Return the ids of everybody who has one of the application's roles."""
+    granting = _granting_roles(snapshot, application)
+    lists = [snapshot.role_users.get(role_id, frozenset()) for role_id in granting]
+    groups = _granting_groups(snapshot, granting)
+    lists += [snapshot.group_members.get(group_id, frozenset()) for group_id in groups]
+    return set().union(*lists)
 
 
 def paths_by_user(snapshot: RealmSnapshot, application: Application) -> dict[str, list[Path]]:

@@ -61,7 +61,8 @@ def find_endings(
     terms: GuardTerms,
 ) -> Endings:
     """Return which claims end and which are kept; `consumers` are ids."""
-    gone = [claim for claim in claims if claim.user_id not in consumers]
+    gone_ids = {claim.user_id for claim in claims}.difference(consumers)
+    gone = [claim for claim in claims if claim.user_id in gone_ids]
     earlier = [held for held in terms.earlier if held.application == application.id]
     if evidence.snapshot.gaps:
         ids = frozenset(claim.user_id for claim in gone)

@@ -23,12 +23,12 @@ from keycloak_license.model.changes import (
 )
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
-from keycloak_license.model.realm import RealmSnapshot, User, UserReading
+from keycloak_license.model.realm import RealmSnapshot, UserReading
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
 from keycloak_license.model.seat import Allocation, Claim, HeldRelease
 from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_claims, stamp_after
 from keycloak_license.plan.attributes import backup_attributes, plan_attributes, plan_verdict
-from keycloak_license.plan.consumers import find_warnings, resolve_consumers
+from keycloak_license.plan.consumers import find_warnings, resolve_consumers, resolve_exempt
 from keycloak_license.plan.endings import Endings, Evidence, GuardTerms, find_endings
 from keycloak_license.plan.enforcement import enforcement_warnings, plan_enforcement
 from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
@@ -145,22 +145,16 @@ def _plan_attributes(
 
 
 def _enforcement_inputs(inputs: SyncInputs, allocations: Sequence[Allocation]) -> EnforcementInputs:
+    exempt = exempt_users(inputs.standing)
     return EnforcementInputs(
         snapshot=inputs.snapshot,
         applications=inputs.applications,
         terms=inputs.enforcement,
         standing=inputs.standing,
         allocations=allocations,
-        exempt={each.id: _exempt_holders(inputs, each) for each in inputs.applications},
+        exempt={each.id: resolve_exempt(inputs.snapshot, each, exempt) for each in inputs.applications},
         is_disputed=inputs.is_disputed,
     )
-
-
-def _exempt_holders(inputs: SyncInputs, application: Application) -> dict[str, User]:
-    """Return who would consume an application if the licence did not exempt him."""
-    exempt = {name.lower() for name in exempt_users(inputs.standing)}
-    everybody = resolve_consumers(inputs.snapshot, application, ())
-    return {id_: user for id_, user in everybody.items() if user.username.lower() in exempt}
 
 
 def exempt_users(standing: Standing) -> tuple[str, ...]:
@@ -188,24 +182,25 @@ def seat_terms(standing: Standing, application: str, *, may_take: bool) -> Terms
 
 def plan_seats(
     allocation: Allocation, claims: Sequence[Claim], endings: Endings, standing: Standing
-) -> Iterator[SeatChange]:
-    """Yield the difference between the claims of the last sync and an allocation."""
+) -> list[SeatChange]:
+    """Return the difference between the claims of the last sync and an allocation."""
     before = {claim.user_id: claim for claim in claims}
-    after = {claim.user_id for claim in (*allocation.seated, *allocation.waiting)}
-    for claim in claims:
-        if claim.user_id not in after:
-            ended = SeatReleased if claim.is_seated else WaitingEnded
-            yield ended(claim, endings.reasons[claim.user_id])
+    begun: list[SeatChange] = []
     for claim in allocation.waiting:
-        earlier = before.get(claim.user_id)
+        earlier = before.pop(claim.user_id, None)
         if earlier is None:
-            yield WaitingStarted(claim, "no_free_seat")
+            begun.append(WaitingStarted(claim, "no_free_seat"))
         elif earlier.is_seated:
-            yield SeatDisplaced(claim, _reason_displaced(claim.application, standing))
+            begun.append(SeatDisplaced(claim, _reason_displaced(claim.application, standing)))
     for claim in allocation.seated:
-        earlier = before.get(claim.user_id)
+        earlier = before.pop(claim.user_id, None)
         if earlier is None or not earlier.is_seated:
-            yield SeatAssigned(claim, "first_come" if earlier is None else "seat_free")
+            begun.append(SeatAssigned(claim, "first_come" if earlier is None else "seat_free"))
+    ended: list[SeatChange] = [
+        (SeatReleased if claim.is_seated else WaitingEnded)(claim, endings.reasons[claim.user_id])
+        for claim in before.values()
+    ]
+    return ended + begun
 
 
 def _reason_displaced(application: str, standing: Standing) -> str:

@@ -4,7 +4,7 @@ In: `EnforcementInputs`; out: measures. Called by `plan.enforcement`. To close a
 takes one change, whoever has a seat: its access role leaves its seat role.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from keycloak_license.model.application import Application
 from keycloak_license.model.enforcement import access_role, is_gate_role, seat_role
@@ -22,6 +22,7 @@ from keycloak_license.model.measures import (
     TokensRevoked,
 )
 from keycloak_license.model.realm import Role
+from keycloak_license.model.seat import Allocation, Claim
 from keycloak_license.plan.own_roles import (
     EnforcementInputs,
     find_role,
@@ -150,21 +151,29 @@ def _plan_holders(
     wanted = entitled[application.id]
     names = (seat_role(application.id), access_role(application.id))
     present = {name: holders(inputs, name) for name in names}
-    claims = {claim.user_id: claim for each in inputs.allocations for claim in (*each.seated, *each.waiting)}
     if not inputs.snapshot.gaps:
+        leaving = {name: [id_ for id_ in present[name] if wanted.get(id_) != name] for name in names}
+        claims = _claims_of({id_ for ids in leaving.values() for id_ in ids}, inputs.allocations)
         for name in names:
-            for user_id in sorted(present[name]):
-                is_unknown = user_id not in claims and is_silent(inputs.snapshot, user_id)
-                if wanted.get(user_id) == name or is_unknown:
+            for user_id in sorted(leaving[name]):
+                if user_id not in claims and is_silent(inputs.snapshot, user_id):
                     continue
                 ends = () if user_id in wanted else _clients_lost(inputs, application, entitled, user_id)
                 called = username(inputs.snapshot, claims, user_id)
                 yield SeatRoleRemoved(application.id, user_id, called, "no_seat", name, ends)
-    for user_id, name in sorted(wanted.items()):
-        if user_id not in present[name] and user_id in inputs.snapshot.users:
+    users = inputs.snapshot.users
+    for user_id, name in sorted(each for each in wanted.items() if each[0] not in present[each[1]]):
+        if user_id in users:
             reason = "seated" if name == names[0] else "exempt"
-            called = username(inputs.snapshot, claims, user_id)
-            yield SeatRoleAssigned(application.id, user_id, called, reason, name)
+            yield SeatRoleAssigned(application.id, user_id, users[user_id].username, reason, name)
+
+
+def _claims_of(user_ids: Collection[str], allocations: Iterable[Allocation]) -> dict[str, Claim]:
+    """Return the claims, of whatever application, of these users; by user id."""
+    if not user_ids:
+        return {}
+    claims = (claim for each in allocations for claim in (*each.seated, *each.waiting))
+    return {claim.user_id: claim for claim in claims if claim.user_id in user_ids}
 
 
 def _clients_lost(

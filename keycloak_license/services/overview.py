@@ -19,6 +19,7 @@ from keycloak_license.model.realm import User
 from keycloak_license.model.record import RealmRecord
 from keycloak_license.model.report import ListedLicense, RealmReport
 from keycloak_license.model.seat import Allocation, Claim
+from keycloak_license.plan.allocation import in_order
 from keycloak_license.plan.clock import read_clock
 from keycloak_license.plan.consumers import Path, paths_by_user
 from keycloak_license.plan.in_force import list_licenses
@@ -204,7 +205,9 @@ def find_application(applications: Sequence[Application], application_id: str) -
 
 
 def _members(allocation: Allocation, paths: dict[str, list[Path]]) -> list[Member]:
-    seated = [Member(claim, None, tuple(paths.get(claim.user_id, ()))) for claim in allocation.seated]
+    seated = [
+        Member(claim, None, tuple(paths.get(claim.user_id, ()))) for claim in in_order(allocation.seated)
+    ]
     waiting = [
         Member(claim, position, tuple(paths.get(claim.user_id, ())))
         for position, claim in enumerate(allocation.waiting, start=1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keycloak_license.model.seat import Allocation, Claim
-from keycloak_license.plan.allocation import Terms, allocate
+from keycloak_license.plan.allocation import Terms, allocate, in_order
 from tests.property.strategies import CONSUMER_IDS, NOON, Situation, everybody, seats, situations, subsets
 
 usual = st.builds(Terms, limit=seats)
@@ -24,9 +24,13 @@ def run_with(situation: Situation, limit: int | None) -> Allocation:
     return run(replace(situation, terms=replace(situation.terms, limit=limit)))
 
 
+def with_seats_in_order(allocation: Allocation) -> Allocation:
+    return replace(allocation, seated=tuple(in_order(allocation.seated)))
+
+
 def settle(situation: Situation, limit: int | None) -> tuple[Allocation, Situation]:
     """Allocate, and return what the next sync finds when nothing changes in between."""
-    allocation = run_with(situation, limit)
+    allocation = with_seats_in_order(run_with(situation, limit))
     return allocation, replace(situation, claims=(*allocation.seated, *allocation.waiting))
 
 
@@ -103,6 +107,7 @@ def test_free_seats_go_in_the_order_of_the_queue(situation: Situation) -> None:
     seen = [queue_place(claim) for claim in allocation.waiting if claim.user_id in situation.consumers]
 
     assert waiting == sorted(waiting)
+    assert places == sorted(places)
     assert all(place < first for place in places for first in seen[:1])
 
 
@@ -125,7 +130,16 @@ def test_the_order_of_the_input_is_irrelevant(situation: Situation, random: Rand
     random.shuffle(claims)
     random.shuffle(consumers)
 
-    assert run(replace(situation, claims=tuple(claims), consumers=dict(consumers))) == run(situation)
+    shuffled = run(replace(situation, claims=tuple(claims), consumers=dict(consumers)))
+    assert with_seats_in_order(shuffled) == with_seats_in_order(run(situation))
+
+
+@given(situations(), st.randoms(use_true_random=False))
+def test_the_order_is_that_of_the_rule(situation: Situation, random: Random) -> None:
+    claims = list(situation.claims)
+    random.shuffle(claims)
+
+    assert in_order(claims) == sorted(claims, key=queue_place)
 
 
 @given(situations())

@@ -68,8 +68,9 @@ def claims(world: World) -> tuple[Claim, ...]:
 
 def members(world: World, application: str, now: datetime) -> tuple[list[str], list[str]]:
     """Who is seated and who waits, each in order."""
-    allocation, _ = list_members(world.managed, application, now)
-    return [claim.user_id for claim in allocation.seated], [claim.user_id for claim in allocation.waiting]
+    _, found = list_members(world.managed, application, now)
+    seated = [member.claim.user_id for member in found if member.claim.is_seated]
+    return seated, [member.claim.user_id for member in found[len(seated) :]]
 
 
 def holders(world: World) -> set[tuple[str, str]]:
