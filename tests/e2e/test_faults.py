@@ -53,7 +53,6 @@ READING = {
     "leaver": USER_AGAIN,
     "roles of a leaver": ("GET", f"{USER}/role-mappings/realm/composite$"),
     "LDAP providers": ("GET", r"/components\?type="),
-    "right to write": ("POST", "exportGroupsAndRoles=false"),
 }
 CUTS: tuple[Fault, ...] = tuple(Cut)
 FAULTS: tuple[Fault, ...] = (End.RESET, End.LOSE_ANSWER, UNAVAILABLE, too_many(0), HTML_PAGE, *CUTS)

@@ -6,7 +6,7 @@ by Keycloak's own `role-mappings/…/composite`, which knows nothing of our way 
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.realm import RealmSnapshot, Role
 from keycloak_license.plan.consumers import paths_by_user, resolve_consumers
 from tests.contract.realm_admin import VIEW_ONLY, connect_as_sidecar, connect_as_viewer
+from tests.e2e.test_following import timeless
 from tests.fakes import RoleName
 from tests.real.keycloak import MakeRealm, RealRealm
 
@@ -246,6 +247,6 @@ def test_consumers_and_paths_of_a_random_realm_are_those_keycloak_tells(
     snapshot = KeycloakRealm(connect_as_sidecar(realm)).read(applications)
     walked = KeycloakRealm(connect_as_viewer(realm)).read(applications)
     # Two reads are not of one instant; all else must agree.
-    assert replace(snapshot, server_time=None) == replace(walked, server_time=None)
+    assert timeless(snapshot) == timeless(walked)
     assert snapshot.is_complete
     assert_agreement(ask_keycloak(realm), snapshot, applications)

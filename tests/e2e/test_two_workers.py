@@ -335,9 +335,10 @@ class AfterThat:
 
 
 ANYTHING = ""
-LOOKS_WHETHER_IT_MAY_WRITE = "POST .*/partial-export.*exportClients=false"
-BEFORE_KEYCLOAK = (LOOKS_WHETHER_IT_MAY_WRITE, "GET /admin/realms/[^/]+$")
-BEFORE_THE_LEDGER = (ANYTHING, LOOKS_WHETHER_IT_MAY_WRITE)
+READS_SERVICE_ACCOUNTS = "GET .*/service-account-user"
+"""The last that a read asks for."""
+BEFORE_KEYCLOAK = (READS_SERVICE_ACCOUNTS, "GET /admin/realms/[^/]+$")
+BEFORE_THE_LEDGER = (ANYTHING, READS_SERVICE_ACCOUNTS)
 WHILE_IT_READS = (ANYTHING, "GET .*/users")
 
 
