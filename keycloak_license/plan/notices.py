@@ -4,7 +4,7 @@ In: a standing, `now` and the days in advance; out: a sentence. Called by `plan.
 access, so a licence that is to take over mutes the notice for the one before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from keycloak_license.model.attributes import EXPIRY_NOTICE_DAYS
@@ -33,6 +33,19 @@ def notice_days(attributes: Mapping[str, str], default: tuple[int, ...]) -> tupl
     if max(days) > MAX_NOTICE_DAYS:
         raise _not_understood()
     return days
+
+
+def expiry_warnings(
+    standing: Standing, now: datetime, attributes: Mapping[str, str], default: tuple[int, ...]
+) -> Iterator[str]:
+    """Yield that access is about to end, and that the realm's own setting about it is not understood."""
+    days = default
+    try:
+        days = notice_days(attributes, default)
+    except NoticeDaysError as error:
+        yield str(error)
+    if (notice := expiry_notice(standing, now, days)) is not None:
+        yield notice
 
 
 def expiry_notice(standing: Standing, now: datetime, days: tuple[int, ...]) -> str | None:

@@ -4,14 +4,13 @@ In: a standing, a clock reading and what the guard holds; out: an `Outlook` to c
 Called by `services.following`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keycloak_license.model.license import Standing
 from keycloak_license.model.seat import HeldRelease
 from keycloak_license.plan.clock import ClockReading
 from keycloak_license.plan.guard import Guard
-from keycloak_license.plan.notices import NoticeDaysError, expiry_notice, notice_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,7 @@ class Outlook:
     """How things stand at one moment, as far as they go by time."""
 
     standing: Standing
-    notice: str | None
+    warnings: tuple[str, ...]
     """That access is about to end."""
     is_clock_doubted: bool
     are_clocks_apart: bool
@@ -32,21 +31,13 @@ def look_out(
     clock: ClockReading,
     held: Iterable[HeldRelease],
     guard: Guard,
-    days: tuple[int, ...],
+    warnings: Iterable[str],
 ) -> Outlook:
-    """Return how things stand now; `days` are those before the end of access on which to say so."""
+    """Return how things stand now; `warnings` are those of `notices.expiry_warnings`."""
     return Outlook(
         standing=standing,
-        notice=expiry_notice(standing, clock.now, days),
+        warnings=tuple(warnings),
         is_clock_doubted=clock.doubt is not None,
         are_clocks_apart=clock.comparison is not None,
         releases_due=sum(clock.believed - each.since >= guard.hold for each in held),
     )
-
-
-def days_in_force(attributes: Mapping[str, str], default: tuple[int, ...]) -> tuple[int, ...]:
-    """Return on which days to say that access is about to end."""
-    try:
-        return notice_days(attributes, default)
-    except NoticeDaysError:
-        return default

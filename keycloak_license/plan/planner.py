@@ -33,7 +33,7 @@ from keycloak_license.plan.consumers import find_warnings, resolve_consumers, re
 from keycloak_license.plan.endings import Endings, Evidence, GuardTerms, find_endings
 from keycloak_license.plan.enforcement import enforcement_warnings, plan_enforcement
 from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
-from keycloak_license.plan.notices import NoticeDaysError, expiry_notice, notice_days
+from keycloak_license.plan.notices import expiry_warnings
 from keycloak_license.plan.own_roles import EnforcementInputs, seated_by_role
 from keycloak_license.plan.recovery import lacks_people
 
@@ -223,7 +223,7 @@ def _reason_displaced(application: str, standing: Standing) -> str:
 def _read_warnings(inputs: SyncInputs) -> Iterator[str]:
     snapshot = inputs.snapshot
     yield from inputs.read_warnings
-    yield from _expiry_warnings(inputs)
+    yield from expiry_warnings(inputs.standing, inputs.now, snapshot.attributes, inputs.notice_days)
     yield from (f"Incomplete read, nobody loses a seat: {gap}" for gap in snapshot.gaps)
     yield from (f"Incomplete read, he keeps what he has: {doubt}" for doubt in _doubts(inputs))
     for silence in snapshot.silent_providers.values():
@@ -240,16 +240,6 @@ def _doubts(inputs: SyncInputs) -> tuple[str, ...]:
 def _gaps(inputs: SyncInputs) -> tuple[str, ...]:
     snapshot = inputs.snapshot
     return (*snapshot.gaps, *snapshot.silent_providers.values(), *_doubts(inputs))
-
-
-def _expiry_warnings(inputs: SyncInputs) -> Iterator[str]:
-    days = inputs.notice_days
-    try:
-        days = notice_days(inputs.snapshot.attributes, days)
-    except NoticeDaysError as error:
-        yield str(error)
-    if (notice := expiry_notice(inputs.standing, inputs.now, days)) is not None:
-        yield notice
 
 
 def _make_report(

@@ -16,7 +16,8 @@ from keycloak_license.model.record import Lease, RealmRecord
 from keycloak_license.model.report import SyncReport
 from keycloak_license.model.seat import Claim
 from keycloak_license.plan.lifecycle import judge
-from keycloak_license.plan.outlook import days_in_force, look_out
+from keycloak_license.plan.notices import expiry_warnings
+from keycloak_license.plan.outlook import look_out
 from keycloak_license.services.observation import (
     ManagedRealm,
     Observation,
@@ -167,6 +168,6 @@ def _foresee(managed: ManagedRealm, now: datetime, record: RealmRecord, snapshot
     seen = observe_in(managed, now, record, snapshot)
     genuine, warnings = verify_licenses(managed.verifier, seen.licenses)
     standing = judge(genuine, seen.installation, seen.now)
-    days = days_in_force(snapshot.attributes, managed.notice_days)
+    said = expiry_warnings(standing, seen.now, snapshot.attributes, managed.notice_days)
     held = record.last_sync.held if record.last_sync else ()
-    return seen.known, seen.dispute, warnings, look_out(standing, seen.clock, held, managed.guard, days)
+    return seen.known, seen.dispute, warnings, look_out(standing, seen.clock, held, managed.guard, said)
