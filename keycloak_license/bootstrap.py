@@ -63,7 +63,7 @@ def open_realm(
         verifier=TrustedFolder(settings.trusted_keys),
         guard=_guard(settings.guard),
         patience_seconds=patience_for(settings) if patience is None else patience,
-        notice_days=settings.mail.expiry_notice_days,
+        notice_terms=settings.notice_terms(),
         enforcement=settings.enforcement_terms(realm_name),
     )
 

@@ -36,6 +36,7 @@ from keycloak_license.model.enforcement import (
 )
 from keycloak_license.model.license import License
 from keycloak_license.model.measures import Disabling, Measure, Refusal
+from keycloak_license.model.notice import NO_TELLING, Telling
 from keycloak_license.model.realm import (
     NO_GRANT_TIMES,
     GrantTimes,
@@ -59,6 +60,7 @@ from keycloak_license.model.record import (
 from keycloak_license.model.seat import Claim
 from keycloak_license.services.ports import BeforeWrite
 from tests.fake_enforcement import SimulatedGate, carry_out
+from tests.fake_outbox import MemoryOutbox
 
 RoleName = tuple[str | None, str]
 """The client of a role, None for realm roles, and its name."""
@@ -76,6 +78,7 @@ class SimulatedRealm:
 
     name: str = "acme"
     attributes: dict[str, str] = field(default_factory=lambda: {"cibaInterval": "5"})
+    locale: str | None = None
     attribute_writes: int = 0
     """How often the attributes were written, by us or by the admin."""
     reads: int = 0
@@ -149,7 +152,7 @@ class SimulatedRealm:
 
     def _snapshot(self, applications: Sequence[Application]) -> RealmSnapshot:
         composites = {parent: frozenset(children) for parent, children in self._composites.items()}
-        asked = [*applications, *([MANAGERS] if self.terms.mode is Enforcement.DISABLE else [])]
+        asked = [*applications, MANAGERS]
         own = {role.id: role.name for role in self._roles.values() if self.terms.is_own(role)}
         counted = [role.id for role in self._roles.values() if any(app.counts(role) for app in asked)] + [
             *own
@@ -174,6 +177,7 @@ class SimulatedRealm:
             default_role_id=self.default_role,
             default_groups=frozenset(self._default_groups),
             attributes=dict(self.attributes),
+            locale=self.locale,
             server_time=self.server_time,
             silent_providers=self._disabled(),
             gaps=tuple(self._gaps(role_ids | group_ids)),
@@ -411,6 +415,7 @@ class MemoryLedger:
     lease_duration: timedelta = timedelta(seconds=10)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """What leases go by."""
+    outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
     _leases: dict[str, tuple[Lease, datetime | None]] = field(default_factory=dict)
     _workers: dict[str, tuple[Worker, datetime, datetime]] = field(default_factory=dict)
     _syncs: dict[str, SyncRecord] = field(default_factory=dict)
@@ -431,6 +436,8 @@ class MemoryLedger:
             else tuple(known_claims),
             last_sync=last_sync,
             failure=self._failures.get(realm),
+            marks=self.outbox.marks(realm),
+            undelivered=self.outbox.undelivered(realm),
         )
 
     def read_epoch(self, realm: str) -> int:
@@ -464,7 +471,9 @@ class MemoryLedger:
     def end_worker(self, name: str) -> None:
         self._workers.pop(name, None)
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+    def record_sync(
+        self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange], telling: Telling = NO_TELLING
+    ) -> None:
         self.renew_lease(lease)
         at = _in_utc(sync.synced_at)
         claims = dict(self._claims.get(sync.realm, {}))
@@ -488,6 +497,7 @@ class MemoryLedger:
         self._claims[sync.realm] = claims
         self._failures.pop(sync.realm, None)
         self._events.setdefault(sync.realm, []).extend(events)
+        self.outbox.put(sync.realm, telling, at)
 
     def record_enforcement(
         self, lease: Lease, at: datetime, done: Sequence[Disabling], refused: Sequence[str]
@@ -500,11 +510,11 @@ class MemoryLedger:
         if sync := self._syncs.get(lease.realm):
             self._syncs[lease.realm] = replace(sync, warnings=(*sync.warnings, *refused))
 
-    def record_failure(self, lease: Lease, at: datetime, reason: str, since: datetime | None = None) -> None:
+    def record_failure(self, lease: Lease, failure: SyncFailure, telling: Telling = NO_TELLING) -> None:
         self.renew_lease(lease)
-        known = self._failures.get(lease.realm)
-        since = known.since if known else _in_utc(since or at)
-        self._failures[lease.realm] = SyncFailure(since, _in_utc(at), reason)
+        failure = replace(failure, since=_in_utc(failure.since), at=_in_utc(failure.at))
+        self._failures[lease.realm] = failure
+        self.outbox.put(lease.realm, telling, failure.at)
 
     def add_licenses(
         self, lease: Lease, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()

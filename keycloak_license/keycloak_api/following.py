@@ -91,6 +91,7 @@ class Following:
         current = replace(
             known.snapshot,
             attributes=realm.attributes,
+            locale=realm.locale,
             server_time=self._client.present_server_time,
             granted_at=date_grants(events),
             is_writable=False,

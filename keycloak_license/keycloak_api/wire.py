@@ -52,6 +52,13 @@ class RealmRepresentation(Representation):
     admin_events_enabled: bool = False
     reset_credentials_flow: str | None = None
     registration_flow: str | None = None
+    internationalization_enabled: bool = False
+    default_locale: str | None = None
+
+    @property
+    def locale(self) -> str | None:
+        """The language of the realm's pages where nobody has chosen; None where there is but one."""
+        return self.default_locale if self.internationalization_enabled else None
 
 
 class GroupRepresentation(Representation):

@@ -4,7 +4,7 @@ In: a connection and nouns, or a condition; out: rows written, or nouns. Called 
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import astuple, fields
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, select
@@ -12,11 +12,13 @@ from sqlalchemy import bindparam as bind
 from sqlalchemy.dialects import postgresql, sqlite
 
 from keycloak_license.ledger.tables import held_releases, realms
+from keycloak_license.model.audience import Addressee
+from keycloak_license.model.notice import Mark
 from keycloak_license.model.record import ClockMark, SeatEvent, StoredLicense, SyncFailure, SyncRecord
 from keycloak_license.model.seat import Claim, HeldRelease
 
 Row = dict[str, Any]
-Noun = Claim | HeldRelease | StoredLicense | SeatEvent | SyncFailure
+Noun = Claim | HeldRelease | StoredLicense | SeatEvent | SyncFailure | Mark
 T = TypeVar("T", bound=Noun)
 
 
@@ -60,6 +62,7 @@ def put_sync(connection: Connection, sync: SyncRecord) -> None:
     flat = {
         "name": fresh.pop("realm"),
         "warnings": list(sync.warnings),
+        "addressees": [astuple(each) for each in sync.addressees],
     } | {f"clock_{field.name}": getattr(clock, field.name) for field in fields(clock)}
     put(connection, realms, [fresh | flat])
 
@@ -93,5 +96,6 @@ def read_sync(connection: Connection, realm: str) -> SyncRecord | None:
         warnings=tuple(values.pop("warnings")),
         clock=ClockMark(*(values.pop(f"clock_{field.name}") for field in fields(ClockMark))),
         held=_read_held(connection, realm),
+        addressees=tuple(Addressee(*each) for each in values.pop("addressees") or ()),
         **values,
     )

@@ -11,14 +11,16 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, insert, select, update
 
 from keycloak_license.errors import LedgerError
-from keycloak_license.ledger import rows, workers
+from keycloak_license.ledger import outbox, rows, workers
 from keycloak_license.ledger.connection import create_folder, create_ledger_engine, reading, writing
 from keycloak_license.ledger.failures import masked
 from keycloak_license.ledger.lease import LEASE_DURATION, end, read_epoch, renew, take
+from keycloak_license.ledger.outbox import SqlOutbox
 from keycloak_license.ledger.schema import migrate, read_revision
 from keycloak_license.ledger.tables import claims, licenses, seat_events, sync_failures
 from keycloak_license.model.changes import SeatChange, claim_key, outcome_of
 from keycloak_license.model.measures import AccountChange, Disabling
+from keycloak_license.model.notice import NO_TELLING, Telling
 from keycloak_license.model.record import (
     Lease,
     RealmRecord,
@@ -86,6 +88,8 @@ class SqlLedger:
             if known_claims is None:
                 known_claims = rows.read(connection, claims, Claim, claims.c.realm == realm)
             failures = rows.read(connection, sync_failures, SyncFailure, sync_failures.c.realm == realm)
+            marks = outbox.read_marks(connection, realm)
+            undelivered = outbox.read_undelivered(connection, realm)
         return RealmRecord(
             realm=realm,
             installation_id=last_sync.installation_id if last_sync else None,
@@ -94,6 +98,8 @@ class SqlLedger:
             claims=tuple(sorted(known_claims, key=claim_key)),
             last_sync=last_sync,
             failure=failures[0] if failures else None,
+            marks=marks,
+            undelivered=undelivered,
         )
 
     def read_epoch(self, realm: str) -> int:
@@ -126,8 +132,15 @@ class SqlLedger:
         with writing(self._engine) as connection:
             workers.end(connection, name)
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
-        """Carry out claim changes, write their seat events and the sync itself, as one transaction."""
+    @property
+    def outbox(self) -> SqlOutbox:
+        """What is on its way to people."""
+        return SqlOutbox(self._engine)
+
+    def record_sync(
+        self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange], telling: Telling = NO_TELLING
+    ) -> None:
+        """Carry out claim changes, write seat events, the sync and what it tells, as one transaction."""
         outcome = outcome_of(changes)
         kept = [rows.row(sync.realm, claim) for claim in outcome.values() if claim is not None]
         ended = [
@@ -144,6 +157,7 @@ class SqlLedger:
             rows.remove(connection, claims, ended)
             if events:
                 connection.execute(insert(seat_events), events)
+            outbox.put(connection, sync.realm, telling, sync.synced_at)
 
     def record_enforcement(
         self, lease: Lease, at: datetime, done: Sequence[Disabling], refused: Sequence[str]
@@ -158,13 +172,12 @@ class SqlLedger:
             if sync and refused:
                 rows.put_sync(connection, replace(sync, warnings=(*sync.warnings, *refused)))
 
-    def record_failure(self, lease: Lease, at: datetime, reason: str, since: datetime | None = None) -> None:
-        """Keep that a sync ended without a result, until one is recorded."""
+    def record_failure(self, lease: Lease, failure: SyncFailure, telling: Telling = NO_TELLING) -> None:
+        """Keep that syncs end without a result, until one is recorded, and what it tells."""
         with writing(self._engine) as connection:
             renew(connection, lease)
-            known = rows.read(connection, sync_failures, SyncFailure, sync_failures.c.realm == lease.realm)
-            since = known[0].since if known else since or at
-            rows.put(connection, sync_failures, [rows.row(lease.realm, SyncFailure(since, at, reason))])
+            rows.put(connection, sync_failures, [rows.row(lease.realm, failure)])
+            outbox.put(connection, lease.realm, telling, failure.at)
 
     def add_licenses(
         self, lease: Lease, added: Sequence[StoredLicense], replaced: Sequence[StoredLicense] = ()

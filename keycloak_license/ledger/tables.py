@@ -48,6 +48,8 @@ realms = sa.Table(
     sa.Column("clock_reached", Instant),
     sa.Column("clock_leapt_to", Instant),
     sa.Column("clock_latest", Instant),
+    sa.Column("addressees", sa.JSON),
+    sa.Column("locale", sa.Text),
 )
 
 claims = sa.Table(
@@ -83,6 +85,36 @@ sync_failures = sa.Table(
     sa.Column("since", Instant, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+)
+
+notice_marks = sa.Table(
+    "notice_marks",
+    METADATA,
+    sa.Column("realm", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("told_at", Instant),
+    sa.Column("has_news", sa.Boolean, nullable=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    METADATA,
+    sa.Column("number", counted, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("realm", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("locale", sa.Text, nullable=False),
+    sa.Column("notice", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    # Empty once it is delivered or given up.
+    sa.Column("due_at", Instant, index=True),
+    sa.Column("claimed_until", Instant),
+    sa.Column("delivered_at", Instant),
+    sa.Column("given_up_at", Instant),
+    sa.Column("problem", sa.Text),
 )
 
 leases = sa.Table(

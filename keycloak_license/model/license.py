@@ -105,6 +105,10 @@ class Standing:
     license: License | None = None
     stops_at: datetime | None = None
     """The instant at which access ends (or ended) as things stand."""
+    last_license: License | None = None
+    """The licence that gives access until then, where access is granted: maybe another than `license`."""
+    is_last_in_grace: bool = False
+    """Whether that one ends because it was not activated."""
 
     @property
     def is_granted(self) -> bool:

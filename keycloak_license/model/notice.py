@@ -4,9 +4,12 @@ Made by `plan.notices`, kept in the ledger's outbox as JSON, written out by `mai
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
+
+from keycloak_license.model.audience import NO_AUDIENCE, Audience
+from keycloak_license.model.license import Reason
 
 MAX_NAMED = 50
 """How many people a notice names; it counts the others."""
@@ -59,6 +62,8 @@ class AccessEnding(RealmNotice):
     number: str
     """Of the licence whose end it is."""
     customer: str
+    last_day: date
+    """The last day of access."""
     stops_at: datetime
     """The first instant without access, with the realm's offset."""
     days_left: int
@@ -68,11 +73,6 @@ class AccessEnding(RealmNotice):
     """How many people hold seats, each counted once."""
     seats: tuple[SeatsInUse, ...]
     """Of the applications whose seats somebody holds."""
-
-    @property
-    def last_day(self) -> date:
-        """The last day of access."""
-        return (self.stops_at - timedelta(seconds=1)).date()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,8 @@ class AccessEnded(RealmNotice):
     customer: str
     stops_at: datetime | None
     """The first instant without access; None where it did not end by the calendar."""
-    reason: Literal["expired", "grace_over", "other_installation"]
+    reason: Reason
+    """`EXPIRED`, `GRACE_OVER` or `OTHER_INSTALLATION`."""
     users: int
     seats: tuple[SeatsInUse, ...]
 
@@ -179,6 +180,31 @@ Notice = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is remembered of something worth telling, for as long as it holds."""
+
+    key: str
+    since: datetime
+    told_at: datetime | None = None
+    """When people were told last; None before the first time."""
+    has_news: bool = False
+    """Whether more of the same has come up since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tidings:
+    """What is to be told, whom, and what is remembered of it."""
+
+    notices: tuple[Notice, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    """All that are to be remembered of the realm."""
+    audience: Audience = NO_AUDIENCE
+
+
+NO_TIDINGS = Tidings()
+
+
 class Channel(StrEnum):
     """A way to tell."""
 
@@ -201,6 +227,36 @@ class Delivery:
     created_at: datetime | None = None
     attempts: int = 0
     """How many have failed."""
+    is_uncertain: bool = False
+    """Whether an attempt was cut off, so that it may be delivered twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Tidings as the ledger takes them: what is remembered, and a delivery for each recipient."""
+
+    marks: tuple[Mark, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+
+
+NO_TELLING = Telling()
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """What of a realm's notices has not got through."""
+
+    count: int = 0
+    """How many are tried again."""
+    since: datetime | None = None
+    """When the oldest of them was due first."""
+    problem: str | None = None
+    """Why the last attempt failed."""
+    given_up: int = 0
+    """How many are not tried any more."""
+
+
+NOTHING_UNDELIVERED = Undelivered()
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ class RealmSnapshot:
     default_groups: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
     """All realm attributes as they were at the read."""
+    locale: str | None = None
+    """The realm's default language; None where it has but one."""
     server_time: datetime | None = None
     """What Keycloak's clock showed as the read began; None when it does not tell."""
     silent_providers: Mapping[str, str] = field(default_factory=dict)

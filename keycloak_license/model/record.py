@@ -6,7 +6,9 @@ Made and kept by `ledger`, read by `services`.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from keycloak_license.model.audience import Addressee
 from keycloak_license.model.license import License
+from keycloak_license.model.notice import NOTHING_UNDELIVERED, Mark, Undelivered
 from keycloak_license.model.seat import Claim, HeldRelease
 
 
@@ -70,6 +72,10 @@ class SyncRecord:
     clock: ClockMark = ClockMark()
     held: tuple[HeldRelease, ...] = ()
     """The releases that the guard held back."""
+    addressees: tuple[Addressee, ...] = ()
+    """Who has the role manage-licenses."""
+    locale: str | None = None
+    """The realm's default language."""
 
     @property
     def is_disputed(self) -> bool:
@@ -111,6 +117,9 @@ class RealmRecord:
     last_sync: SyncRecord | None = None
     failure: SyncFailure | None = None
     """What has gone wrong since the last sync."""
+    marks: tuple[Mark, ...] = ()
+    """What people have been told, by key."""
+    undelivered: Undelivered = NOTHING_UNDELIVERED
 
     @property
     def clock(self) -> ClockMark:

@@ -6,8 +6,10 @@ Made by `plan.planner` (a sync) or `services.overview` (the ledger alone).
 from dataclasses import dataclass
 from datetime import datetime
 
+from keycloak_license.model.audience import Addressee
 from keycloak_license.model.changes import Change
 from keycloak_license.model.license import License, LicenseState, NotInForce, Reason, Standing
+from keycloak_license.model.notice import NO_TIDINGS, Notice, Tidings
 from keycloak_license.model.record import StoredLicense
 from keycloak_license.model.seat import Allocation, HeldRelease
 
@@ -80,6 +82,8 @@ class SyncReport:
     """What Keycloak would not do, as sentences; part of the warnings as well."""
     drift: int | None = None
     """How much a full read found otherwise than events had told; None where that was not compared."""
+    notices: tuple[Notice, ...] = ()
+    """What it has to tell, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,9 @@ class SyncPlan:
     """Ids of the users whose claims end, or are newly held, without their having been read by themselves."""
     has_arrivals: bool = False
     """Whether somebody has a claim who had none."""
+    tidings: Tidings = NO_TIDINGS
+    addressees: tuple[Addressee, ...] = ()
+    """Who has the role manage-licenses."""
     may_begin: bool = True
     """Whether it may be carried out; not where a lost ledger would give away the seats of people whom this
     read does not show."""

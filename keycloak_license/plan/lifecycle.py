@@ -56,7 +56,9 @@ def judge(licenses: Iterable[ImportedLicense], installation: Installation, now: 
         return Standing(LicenseState.NOT_ACTIVATED, Reason.OTHER_INSTALLATION, standing.license)
     turns = sorted({turn for each in in_force for turn in _turns(each.license, installation) if turn > now})
     ends_at = next(turn for turn in turns if not _judge_at(in_force, installation, turn).is_granted)
-    return replace(standing, stops_at=ends_at)
+    last = _judge_at(in_force, installation, max([now, *(turn for turn in turns if turn < ends_at)]))
+    is_in_grace = last.reason is Reason.GRACE and not _has_expired(last.license, installation, ends_at)
+    return replace(standing, stops_at=ends_at, last_license=last.license, is_last_in_grace=is_in_grace)
 
 
 def latest_issue(in_force: Iterable[ImportedLicense], installation: Installation, now: datetime) -> datetime:
@@ -105,6 +107,12 @@ def judge_alone(license_: License, installation: Installation, now: datetime) ->
     if not installation.is_named_by(license_.activation):
         return Standing(LicenseState.NOT_ACTIVATED, Reason.OTHER_INSTALLATION, license_)
     return Standing(LicenseState.OK, Reason.ACTIVE, license_, ends_at)
+
+
+def _has_expired(license_: License | None, installation: Installation, at: datetime) -> bool:
+    return license_ is not None and at >= day_start(
+        license_.expires_on + timedelta(days=1), installation.zone
+    )
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:

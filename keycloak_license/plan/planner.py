@@ -11,6 +11,7 @@ from datetime import datetime
 
 from keycloak_license.model.application import Application
 from keycloak_license.model.attributes import LICENSE_FILE
+from keycloak_license.model.audience import NO_NOTICES, Addressee, NoticeTerms
 from keycloak_license.model.changes import (
     AttributeChange,
     Change,
@@ -23,17 +24,20 @@ from keycloak_license.model.changes import (
 )
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
+from keycloak_license.model.notice import Mark, Tidings
 from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, UserReading
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
 from keycloak_license.model.seat import Allocation, Claim, HeldRelease
 from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_claims
 from keycloak_license.plan.arrivals import date_arrivals
 from keycloak_license.plan.attributes import backup_attributes, plan_attributes, plan_verdict
+from keycloak_license.plan.audience import audience_warnings, find_addressees, make_audience
 from keycloak_license.plan.consumers import find_warnings, resolve_consumers, resolve_exempt
 from keycloak_license.plan.endings import Endings, Evidence, GuardTerms, find_endings
 from keycloak_license.plan.enforcement import enforcement_warnings, plan_enforcement
+from keycloak_license.plan.expiry import expiry_warnings, understood_days
 from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
-from keycloak_license.plan.notices import expiry_warnings
+from keycloak_license.plan.notices import NoticeInputs, plan_notices
 from keycloak_license.plan.own_roles import EnforcementInputs, seated_by_role
 from keycloak_license.plan.recovery import lacks_people
 
@@ -57,8 +61,11 @@ class SyncInputs:
     asks later."""
     read_warnings: tuple[str, ...] = ()
     """Those that only reading the realm brings out."""
-    notice_days: tuple[int, ...] = ()
-    """How many days before access ends to say so, unless the realm's admins have set others."""
+    notice_terms: NoticeTerms = NO_NOTICES
+    marks: tuple[Mark, ...] = ()
+    """What people were told before."""
+    addressees: tuple[Addressee, ...] = ()
+    """Who was there to be told before."""
     files: tuple[str, ...] = ()
     """Of the licences in force, and of those that only the realm has."""
     is_ledger_new: bool = False
@@ -94,6 +101,8 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
         unconfirmed.extend(endings.unconfirmed)
     enforcement = _enforcement_inputs(inputs, allocations)
     read_warnings = (*_read_warnings(inputs), *enforcement_warnings(enforcement))
+    addressees = find_addressees(inputs.snapshot, inputs.addressees)
+    read_warnings += tuple(audience_warnings(addressees, inputs.notice_terms))
     report = _make_report(inputs, allocations, held, inputs.warnings + read_warnings)
     changes.extend(_plan_attributes(inputs, report, allocations))
     changes.extend(plan_enforcement(enforcement))
@@ -105,6 +114,33 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
         unconfirmed=tuple(unconfirmed),
         may_begin=_may_begin(inputs, allocations),
         has_arrivals=any(map(_is_arrival, changes)),
+        tidings=_plan_tidings(inputs, report, allocations, changes, addressees),
+        addressees=addressees,
+    )
+
+
+def _plan_tidings(
+    inputs: SyncInputs,
+    report: RealmReport,
+    allocations: Sequence[Allocation],
+    changes: Sequence[Change],
+    addressees: Sequence[Addressee],
+) -> Tidings:
+    terms = inputs.notice_terms
+    return plan_notices(
+        NoticeInputs(
+            report=report,
+            allocations=allocations,
+            changes=changes,
+            now=inputs.now,
+            terms=terms,
+            expiry_days=understood_days(inputs.snapshot.attributes, terms.expiry_days),
+            audience=make_audience(addressees, terms, inputs.snapshot.locale),
+            marks={mark.key: mark for mark in inputs.marks},
+            held_before=inputs.held,
+            hold=inputs.guard.hold,
+            is_disputed=inputs.is_disputed,
+        )
     )
 
 
@@ -223,7 +259,8 @@ def _reason_displaced(application: str, standing: Standing) -> str:
 def _read_warnings(inputs: SyncInputs) -> Iterator[str]:
     snapshot = inputs.snapshot
     yield from inputs.read_warnings
-    yield from expiry_warnings(inputs.standing, inputs.now, snapshot.attributes, inputs.notice_days)
+    days = inputs.notice_terms.expiry_days
+    yield from expiry_warnings(inputs.standing, inputs.now, snapshot.attributes, days)
     yield from (f"Incomplete read, nobody loses a seat: {gap}" for gap in snapshot.gaps)
     yield from (f"Incomplete read, he keeps what he has: {doubt}" for doubt in _doubts(inputs))
     for silence in snapshot.silent_providers.values():

@@ -15,8 +15,9 @@ from keycloak_license.model.realm import RealmSnapshot
 from keycloak_license.model.record import Lease, RealmRecord
 from keycloak_license.model.report import SyncReport
 from keycloak_license.model.seat import Claim
+from keycloak_license.plan.expiry import expiry_warnings, understood_days
 from keycloak_license.plan.lifecycle import judge
-from keycloak_license.plan.notices import expiry_warnings
+from keycloak_license.plan.notices import due_keys, reached_days
 from keycloak_license.plan.outlook import look_out
 from keycloak_license.services.observation import (
     ManagedRealm,
@@ -168,6 +169,9 @@ def _foresee(managed: ManagedRealm, now: datetime, record: RealmRecord, snapshot
     seen = observe_in(managed, now, record, snapshot)
     genuine, warnings = verify_licenses(managed.verifier, seen.licenses)
     standing = judge(genuine, seen.installation, seen.now)
-    said = expiry_warnings(standing, seen.now, snapshot.attributes, managed.notice_days)
+    days = managed.notice_terms.expiry_days
+    said = expiry_warnings(standing, seen.now, snapshot.attributes, days)
     held = record.last_sync.held if record.last_sync else ()
-    return seen.known, seen.dispute, warnings, look_out(standing, seen.clock, held, managed.guard, said)
+    outlook = look_out(standing, seen.clock, held, managed.guard, said)
+    reached = reached_days(standing, seen.now, understood_days(snapshot.attributes, days))
+    return seen.known, seen.dispute, warnings, outlook, reached, due_keys(record.marks, seen.now)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from keycloak_license.errors import LicenseRefusedError
 from keycloak_license.model.application import Application
 from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE
+from keycloak_license.model.audience import NO_NOTICES, NoticeTerms
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, UserReading
@@ -41,8 +42,8 @@ class ManagedRealm:
     guard: Guard = DEFAULT_GUARD
     patience_seconds: float = 30.0
     """How long to wait while another process works on the realm."""
-    notice_days: tuple[int, ...] = ()
-    """How many days before access ends to say so, unless the realm's admins have set others."""
+    notice_terms: NoticeTerms = NO_NOTICES
+    """Who is told of what."""
     warnings: tuple[str, ...] = ()
     """What is known to be wrong with its configuration; part of every report."""
     enforcement: EnforcementTerms = OBSERVE_ONLY
@@ -127,7 +128,9 @@ def make_plan(
         believed=seen.clock.believed,
         warnings=warnings,
         read_warnings=(*doubted.values(), *_said(seen.clock.comparison, seen.other_realm)),
-        notice_days=managed.notice_days,
+        notice_terms=managed.notice_terms,
+        marks=seen.record.marks,
+        addressees=seen.record.last_sync.addressees if seen.record.last_sync else (),
         files=(*in_force, *doubted),
         is_ledger_new=seen.record.last_sync is None,
         is_disputed=seen.dispute is not None,

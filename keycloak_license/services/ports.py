@@ -3,7 +3,7 @@
 Satisfied by shape: `keycloak_api.realm` and `ledger.store` in earnest, `tests/fakes.py` in tests.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -11,8 +11,17 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.license import License
 from keycloak_license.model.measures import Disabling, Measure, Refusal
+from keycloak_license.model.notice import NO_TELLING, Channel, Delivery, Outcome, Telling
 from keycloak_license.model.realm import GrantTimes, RealmSnapshot, Rereading, User
-from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord, Worker
+from keycloak_license.model.record import (
+    Lease,
+    RealmRecord,
+    SeatEvent,
+    StoredLicense,
+    SyncFailure,
+    SyncRecord,
+    Worker,
+)
 from keycloak_license.model.seat import Claim
 
 BeforeWrite = Callable[[], None]
@@ -92,8 +101,10 @@ class Ledger(Protocol):
     def end_worker(self, name: str) -> None:
         """Forget a worker; nothing happens when it is forgotten already."""
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
-        """Carry out claim changes, write their seat events and the sync itself, as one transaction.
+    def record_sync(
+        self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange], telling: Telling = NO_TELLING
+    ) -> None:
+        """Carry out claim changes, write their seat events, the sync and what it tells, as one transaction.
 
         `LeaseLostError`, and nothing written, when the lease is lost.
         """
@@ -106,10 +117,10 @@ class Ledger(Protocol):
         Refused like `record_sync`.
         """
 
-    def record_failure(self, lease: Lease, at: datetime, reason: str, since: datetime | None = None) -> None:
-        """Keep that a sync ended without a result, until one is recorded; refused like `record_sync`.
+    def record_failure(self, lease: Lease, failure: SyncFailure, telling: Telling = NO_TELLING) -> None:
+        """Keep that syncs end without a result, until one is recorded, and what it tells.
 
-        `since` is when that began, where a sync was recorded that failed later.
+        Refused like `record_sync`.
         """
 
     def add_licenses(
@@ -122,6 +133,40 @@ class Ledger(Protocol):
 
     def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
         """Return the history of claims, oldest first."""
+
+
+class Outbox(Protocol):
+    """What is on its way to people; put there by the ledger with what it tells of."""
+
+    def take(self, channel: Channel, realms: Sequence[str], now: datetime) -> Delivery | None:
+        """Return the next delivery that is due, which is the caller's alone until he says what came of it."""
+
+    def record_delivered(self, delivery: Delivery, at: datetime) -> None:
+        """Keep that a delivery was taken over."""
+
+    def record_problem(
+        self, delivery: Delivery, at: datetime, problem: str, next_at: datetime | None
+    ) -> None:
+        """Keep that an attempt failed, and when the next one is due; without one it is given up."""
+
+    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime) -> None:
+        """Let nothing of a channel be due before."""
+
+    def hasten(self, realms: Sequence[str], now: datetime) -> None:
+        """Let everything that is not delivered be due now."""
+
+
+class Carrier(Protocol):
+    """One way out: a mail server, or a webhook."""
+
+    def send(self, deliveries: Iterable[Delivery]) -> Iterator[tuple[Delivery, Outcome]]:
+        """Hand over one after the other, each taken only when the one before is done.
+
+        Ends after the first that finds nobody there.
+        """
+
+    def check(self) -> str:
+        """Return what it would use, in words; raise what keeps it from working."""
 
 
 class LicenseVerifier(Protocol):

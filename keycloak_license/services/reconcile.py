@@ -26,9 +26,12 @@ from keycloak_license.model.changes import (
     SeatChange,
 )
 from keycloak_license.model.measures import AccessClosed, Disabling, Measure, explain_refusals
-from keycloak_license.model.record import Lease, LicenseChange, SyncRecord
+from keycloak_license.model.record import Lease, LicenseChange, SyncFailure, SyncRecord
 from keycloak_license.model.report import SyncPlan, SyncReport
+from keycloak_license.plan.audience import make_audience
+from keycloak_license.plan.notices import plan_failure
 from keycloak_license.services.confirmation import make_confirmed_plan
+from keycloak_license.services.delivery import make_telling
 from keycloak_license.services.installation import explain_gone
 from keycloak_license.services.lease import Fence, hold_lease
 from keycloak_license.services.observation import ManagedRealm, Observation, observe
@@ -74,12 +77,19 @@ def bring_in_line(
             told = _explain(managed, error)
             # Where the ledger fails as well, the first fault is the one to tell.
             with suppress(LedgerError):
-                managed.ledger.record_failure(fence.lease, now, str(told), failing_since)
+                _record_failure(managed, fence.lease, SyncFailure(failing_since or now, now, str(told)))
             if told is error:
                 raise
             raise told from error
     report = replace(plan.report, warnings=(*plan.report.warnings, *refused))
-    done = SyncReport(report, plan.changes, is_dry_run=False, refused=refused, drift=seen.snapshot.drift)
+    done = SyncReport(
+        report,
+        plan.changes,
+        is_dry_run=False,
+        refused=refused,
+        drift=seen.snapshot.drift,
+        notices=plan.tidings.notices,
+    )
     return Outcome(done, seen, fence.lease)
 
 
@@ -89,7 +99,20 @@ def preview_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = Fals
     seen, plan = make_confirmed_plan(managed, seen, seen.licenses, is_forced=is_forced)
     last = seen.record.last_sync
     report = replace(plan.report, synced_at=last.synced_at if last else None)
-    return SyncReport(realm=report, changes=plan.changes, is_dry_run=True)
+    return SyncReport(realm=report, changes=plan.changes, is_dry_run=True, notices=plan.tidings.notices)
+
+
+def _record_failure(managed: ManagedRealm, lease: Lease, failure: SyncFailure) -> None:
+    """Keep that a sync failed; who was there to be told at the last one is told when it goes on for long."""
+    record = managed.ledger.load(managed.name, known_claims=())
+    failure = replace(failure, since=record.failure.since if record.failure else failure.since)
+    last = record.last_sync
+    audience = make_audience(
+        last.addressees if last else (), managed.notice_terms, last.locale if last else None
+    )
+    marks = {mark.key: mark for mark in record.marks}
+    tidings = plan_failure(managed.name, failure, audience, marks, failure.at)
+    managed.ledger.record_failure(lease, failure, make_telling(tidings))
 
 
 def _explain(managed: ManagedRealm, error: KeycloakLicenseError) -> KeycloakLicenseError:
@@ -129,7 +152,8 @@ def apply(
     for change in (seen.known.recovered, imported):
         if change is not None:
             managed.ledger.add_licenses(fence.lease, change.added, change.replaced)
-    managed.ledger.record_sync(fence.lease, _sync_record(managed, seen, plan), seats)
+    record = _sync_record(managed, seen, plan)
+    managed.ledger.record_sync(fence.lease, record, seats, make_telling(plan.tidings))
     measures = [change for change in plan.changes if isinstance(change, Measure)]
     # What closes waits for nothing else.
     closing = [each for each in measures if isinstance(each, AccessClosed)]
@@ -164,4 +188,6 @@ def _sync_record(managed: ManagedRealm, seen: Observation, plan: SyncPlan) -> Sy
         published_id=seen.snapshot.attributes.get(INSTALLATION_ID) if seen.dispute else None,
         clock=seen.clock.mark,
         held=plan.report.held,
+        addressees=plan.addressees,
+        locale=seen.snapshot.locale,
     )

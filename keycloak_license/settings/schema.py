@@ -7,13 +7,14 @@ In: the merged tree of file and environment; out: frozen `Settings`. Built by `l
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, model_validator
 
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
+from keycloak_license.model.audience import NoticeTerms
 from keycloak_license.model.enforcement import Enforcement, EnforcementTerms
 from keycloak_license.plan.sharing import keep_pace
 from keycloak_license.settings.sources import packaged_applications
@@ -33,6 +34,7 @@ from keycloak_license.settings.values import (
     Text,
     TimeZone,
     TlsCheck,
+    WebhookUrl,
 )
 
 
@@ -139,7 +141,11 @@ class MailSettings(FrozenModel):
     port: Port = 587
     """Port of the mail server."""
     starttls: Switch = True
-    """Whether the connection must be encrypted with STARTTLS."""
+    """Whether the connection must be encrypted with STARTTLS; not used with `tls`."""
+    tls: Switch = False
+    """Whether the connection is encrypted from the first byte, usually on port 465."""
+    verify_tls: TlsCheck = True
+    """Whether to check the mail server's certificate, or the CA bundle to check it against."""
     username: Text | None = None
     """Login name at the mail server; null means no login."""
     password: SecretStr | None = None
@@ -148,11 +154,18 @@ class MailSettings(FrozenModel):
     """Address the mails come from; required with a host."""
     administrators: Annotated[tuple[MailAddress, ...], Expected("a list of mail addresses")] = ()
     """Addresses that get every mail, besides the users with the role manage-licenses."""
+    timeout_seconds: Annotated[int, Field(strict=True, ge=1, le=600)] = 30
+    """How long one answer of the mail server may take, in seconds."""
     expiry_notice_days: Annotated[
         tuple[Annotated[int, Field(strict=True, ge=0, le=3650)], ...],
         Expected("a list of whole numbers from 0 to 3650"),
     ] = (30,)
-    """Days before the end of a licence on which a mail is sent."""
+    """Days before the last day of access on which to tell that it ends; on that day it is told anyway."""
+    usage_notice_percents: Annotated[
+        tuple[Annotated[int, Field(strict=True, ge=1, le=100)], ...],
+        Expected("a list of whole numbers from 1 to 100"),
+    ] = (90,)
+    """Shares of an application's seats in percent at which to tell that few are left."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -160,6 +173,25 @@ class MailSettings(FrozenModel):
             raise ValueError("needs a sender when it has a host")
         if (self.username is None) != (self.password is None):
             raise ValueError("needs username and password together, or neither")
+        return self
+
+
+class WebhookSettings(FrozenModel):
+    """A second way to tell the same; without an address nothing is posted."""
+
+    url: WebhookUrl | None = None
+    """Where each notice is posted as JSON; null means nowhere."""
+    secret: SecretStr | None = None
+    """What posts are signed with: any text, or whsec_ and base64; required with an address."""
+    timeout_seconds: Annotated[int, Field(strict=True, ge=1, le=600)] = 10
+    """How long an answer may take, in seconds."""
+    verify_tls: TlsCheck = True
+    """Whether to check the certificate there, or the CA bundle to check it against."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.url is not None and not (self.secret and self.secret.get_secret_value()):
+            raise ValueError("needs a secret when it has a url")
         return self
 
 
@@ -182,6 +214,9 @@ class WebSettings(FrozenModel):
         if self.port == self.management_port:
             raise ValueError("needs a management_port that differs from port")
         return self
+
+
+_Verifying = TypeVar("_Verifying", KeycloakSettings, MailSettings, WebhookSettings)
 
 
 def _seven_applications() -> Mapping[str, ApplicationSettings]:
@@ -211,6 +246,7 @@ class Settings(FrozenModel):
     sync: SyncSettings = SyncSettings()
     guard: GuardSettings = GuardSettings()
     mail: MailSettings = MailSettings()
+    webhook: WebhookSettings = WebhookSettings()
     web: WebSettings = WebSettings()
 
     @model_validator(mode="after")
@@ -261,16 +297,29 @@ class Settings(FrozenModel):
             contact=realm.contact or administrators or "your administrator",
         )
 
+    def notice_terms(self) -> NoticeTerms:
+        """Return who is told of what."""
+        return NoticeTerms(
+            expiry_days=self.mail.expiry_notice_days,
+            usage_percents=self.mail.usage_notice_percents,
+            administrators=self.mail.administrators,
+            has_mail=self.mail.host is not None,
+            has_webhook=self.webhook.url is not None,
+        )
+
     def anchored(self, folder: Path) -> Self:
         """Return the same settings, every relative path taken from this folder."""
-        tls = self.keycloak.verify_tls
         anchor = folder.absolute()
-        keycloak = self.keycloak.model_copy(
-            update={"verify_tls": tls if isinstance(tls, bool) else anchor / tls}
-        )
+
+        def anchored_tls(section: _Verifying) -> _Verifying:
+            tls = section.verify_tls
+            return section.model_copy(update={"verify_tls": tls if isinstance(tls, bool) else anchor / tls})
+
         return self.model_copy(
             update={
-                "keycloak": keycloak,
+                "keycloak": anchored_tls(self.keycloak),
+                "mail": anchored_tls(self.mail),
+                "webhook": anchored_tls(self.webhook),
                 "trusted_keys": anchor / self.trusted_keys,
                 "database": self.database.anchored(anchor),
             }

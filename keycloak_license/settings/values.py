@@ -56,6 +56,15 @@ def _database_url(value: object) -> object:
 
 def _http_url(value: str) -> str:
     """Check an address and drop its trailing slash; a path such as /auth stays."""
+    value = _webhook_url(value)
+    parts = urlsplit(value)
+    if parts.query or parts.fragment:
+        raise ValueError("must be an address without ? and #")
+    return value.rstrip("/")
+
+
+def _webhook_url(value: str) -> str:
+    """Check an address that may have a query."""
     wrong = "must be an address that begins with http:// or https:// and names a host"
     try:
         parts = urlsplit(value)
@@ -67,9 +76,7 @@ def _http_url(value: str) -> str:
         raise ValueError(wrong)
     if "@" in parts.netloc:
         raise ValueError("must not hold a user name or password")
-    if parts.query or parts.fragment:
-        raise ValueError("must be an address without ? and #")
-    return value.rstrip("/")
+    return value
 
 
 def _time_zone(value: object) -> object:
@@ -99,6 +106,7 @@ Count = Annotated[int, Field(strict=True, ge=0)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 RequiredSecret = Annotated[SecretStr, Expected("text that is not empty")]
 HttpUrl = Annotated[str, AfterValidator(_http_url), Expected("an http:// or https:// address")]
+WebhookUrl = Annotated[str, AfterValidator(_webhook_url), Expected("an http:// or https:// address")]
 MailAddress = Annotated[str, AfterValidator(_mail_address), Expected("a mail address")]
 TimeZone = Annotated[ZoneInfo, BeforeValidator(_time_zone), Expected("a time zone such as Europe/Prague")]
 Database = Annotated[DatabaseUrl, BeforeValidator(_database_url), Expected(DATABASE_FORMS)]

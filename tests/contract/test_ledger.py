@@ -57,7 +57,7 @@ class Failed:
 
     def write(self, ledger: Ledger, suffix: str) -> None:
         with hold_lease(ledger, self.realm + suffix, patience_seconds=0) as fence:
-            ledger.record_failure(fence.lease, self.at, self.reason)
+            ledger.record_failure(fence.lease, SyncFailure(self.at, self.at, self.reason))
 
 
 @dataclass(frozen=True)
@@ -266,18 +266,15 @@ def test_enforcement_of_a_realm_never_synced_is_history_only(ledger: Ledger) -> 
     assert [event.kind for event in ledger.seat_events("acme")] == ["user_disabled"]
 
 
-def test_a_failure_that_began_before_it_was_recorded_says_so_until_a_sync_is(ledger: Ledger) -> None:
+def test_the_last_failure_is_kept_with_when_it_began_until_a_sync_is_recorded(ledger: Ledger) -> None:
     east = timezone(timedelta(hours=5, minutes=45))
-    for minutes, began in ((3, 1), (4, 2)):
+    since = NOON + timedelta(minutes=1)
+    for minutes in (3, 4):
         with hold_lease(ledger, "acme", patience_seconds=0) as fence:
-            at, since = (NOON + timedelta(minutes=each) for each in (minutes, began))
-            ledger.record_failure(fence.lease, at, "not enforced", since=since.astimezone(east))
-    expected = SyncFailure(NOON + timedelta(minutes=1), NOON + timedelta(minutes=4), "not enforced")
-    assert ledger.load("acme").failure == expected
-    Failed("acme", NOON + timedelta(minutes=5), "no answer").write(ledger, "")
+            at = NOON + timedelta(minutes=minutes)
+            ledger.record_failure(fence.lease, SyncFailure(since.astimezone(east), at, "not enforced"))
     failure = ledger.load("acme").failure
-    assert failure is not None
-    assert failure.since == expected.since
+    assert failure == SyncFailure(since, NOON + timedelta(minutes=4), "not enforced")
     assert failure.since.tzinfo is UTC
 
     record_sync(ledger, sync(minutes=6), [])
@@ -288,7 +285,7 @@ def test_a_failure_that_began_before_it_was_recorded_says_so_until_a_sync_is(led
     "write",
     [
         lambda ledger, lease: ledger.record_enforcement(lease, NOON, [OFF, ON], ["1 user was not changed"]),
-        lambda ledger, lease: ledger.record_failure(lease, NOON, "not enforced", since=NOON),
+        lambda ledger, lease: ledger.record_failure(lease, SyncFailure(NOON, NOON, "not enforced")),
     ],
     ids=["enforcement", "failure"],
 )
@@ -310,7 +307,7 @@ def test_enforcement_at_a_time_without_a_zone_is_refused_and_nothing_written(led
         with pytest.raises(ValueError, match="has no time zone"):
             ledger.record_enforcement(fence.lease, datetime(2026, 1, 1), [OFF], ["no"])  # noqa: DTZ001
         with pytest.raises(ValueError, match="has no time zone"):
-            ledger.record_failure(fence.lease, NOON, "no", since=datetime(2026, 1, 1))  # noqa: DTZ001
+            ledger.record_failure(fence.lease, SyncFailure(datetime(2026, 1, 1), NOON, "no"))  # noqa: DTZ001
     assert (ledger.load("acme"), ledger.seat_events("acme")) == before
 
 

@@ -97,7 +97,7 @@ class Site:
     def kept(self) -> object:
         """All that anybody of ours might change and that lasts."""
         events = self.ledger.seat_events(self.side.name)
-        record = replace(self.record(), failure=None)
+        record = replace(self.record(), failure=None, marks=())
         return record, events, dict(self.side.attributes), self.journal.writes
 
     def everything(self) -> object:

@@ -12,8 +12,17 @@ from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.measures import Disabling, Measure, Refusal
+from keycloak_license.model.notice import NO_TELLING, Telling
 from keycloak_license.model.realm import RealmSnapshot, Rereading, User
-from keycloak_license.model.record import Lease, RealmRecord, SeatEvent, StoredLicense, SyncRecord, Worker
+from keycloak_license.model.record import (
+    Lease,
+    RealmRecord,
+    SeatEvent,
+    StoredLicense,
+    SyncFailure,
+    SyncRecord,
+    Worker,
+)
 from keycloak_license.model.seat import Claim
 from keycloak_license.services.ports import BeforeWrite, Ledger
 from tests.fakes import Unfollowed
@@ -206,10 +215,12 @@ class WatchedLedger:
     def end_worker(self, name: str) -> None:
         self.ledger.end_worker(name)
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+    def record_sync(
+        self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange], telling: Telling = NO_TELLING
+    ) -> None:
         self.stage.reach("before", "record_sync")
         before, told = self.ledger.load(sync.realm), self.ledger.seat_events(sync.realm)
-        self.ledger.record_sync(lease, sync, changes)
+        self.ledger.record_sync(lease, sync, changes, telling)
         after, events = self.ledger.load(sync.realm), self.ledger.seat_events(sync.realm)
         assert events[: len(told)] == told, "history was rewritten"
         commit = Commit(before, after, events[len(told) :], self.look, self.is_forced)
@@ -223,9 +234,9 @@ class WatchedLedger:
         self.ledger.record_enforcement(lease, at, done, refused)
         self.stage.reach("after", "record_enforcement")
 
-    def record_failure(self, lease: Lease, at: datetime, reason: str, since: datetime | None = None) -> None:
+    def record_failure(self, lease: Lease, failure: SyncFailure, telling: Telling = NO_TELLING) -> None:
         self.stage.reach("before", "record_failure")
-        self.ledger.record_failure(lease, at, reason, since)
+        self.ledger.record_failure(lease, failure, telling)
         self.stage.reach("after", "record_failure")
 
     def add_licenses(

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import strategies as st
 
 from keycloak_license.model.application import Application
+from keycloak_license.model.audience import NoticeTerms
 from keycloak_license.model.license import (
     Activation,
     ImportedLicense,
@@ -248,7 +249,7 @@ def sync_inputs(draw: st.DrawFn) -> SyncInputs:
         installation_id=INSTALLATION_ID,
         now=NOON,
         believed=NOON,
-        notice_days=draw(st.sampled_from([(), (14,), (60, 30)])),
+        notice_terms=NoticeTerms(expiry_days=draw(st.sampled_from([(), (14,), (60, 30)]))),
         guard=draw(guards),
     )
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from keycloak_license.model.license import ImportedLicense, License, LicenseType, NotInForce, Reason, Standing
 from keycloak_license.model.record import KnownLicense, StoredLicense
+from keycloak_license.plan.expiry import expiry_notice
 from keycloak_license.plan.in_force import list_licenses
 from keycloak_license.plan.lifecycle import Installation, day_start, judge
-from keycloak_license.plan.notices import expiry_notice
 from keycloak_license.plan.replacement import find_newer, find_replaced
 from tests.property.strategies import INSTALLATION_ID, NOON, REALM_ID, imported, licenses
 

@@ -311,7 +311,7 @@ def test_the_standing_is_that_of_one_licence_in_force(
         one = [each for each in in_force if each.license == standing.license]
         alone = judge(one, installation, late_enough)
         # When access ends is up to all of them: another may take over, or get in the way.
-        assert replace(standing, stops_at=None) == replace(alone, stops_at=None)
+        assert _without_end(standing) == _without_end(alone)
 
 
 @given(found=many, zone=zones, now=hours, data=st.data())
@@ -376,3 +376,12 @@ def test_access_ends_at_the_instant_told_and_not_before(
     ends = next(each for each in later if not judge(found, installation, each).is_granted)
 
     assert standing.stops_at == ends
+    last = judge(found, installation, ends - timedelta(seconds=1))
+    assert last.license == standing.last_license
+    assert last.license is not None
+    is_expiry = ends == day_start(last.license.expires_on + timedelta(days=1), zone)
+    assert standing.is_last_in_grace == (last.reason is Reason.GRACE and not is_expiry)
+
+
+def _without_end(standing: Standing) -> Standing:
+    return replace(standing, stops_at=None, last_license=None, is_last_in_grace=False)

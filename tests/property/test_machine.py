@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from keycloak_license.model.changes import SeatChange
+from keycloak_license.model.notice import NO_TELLING, Telling
 from keycloak_license.model.record import Lease, SyncRecord
 from keycloak_license.plan.guard import Guard
 from tests.fakes import MemoryLedger
@@ -27,9 +28,11 @@ def test_whatever_happens_in_whatever_order_the_rules_of_the_product_hold() -> N
 class UnfencedLedger(MemoryLedger):
     """Also lets somebody write who was overtaken."""
 
-    def record_sync(self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange]) -> None:
+    def record_sync(
+        self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange], telling: Telling = NO_TELLING
+    ) -> None:
         newest, _ = self._leases[lease.realm]
-        super().record_sync(newest, sync, changes)
+        super().record_sync(newest, sync, changes, telling)
 
 
 SABOTAGES: Mapping[str, Mapping[str, Any]] = {

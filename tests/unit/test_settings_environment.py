@@ -60,11 +60,19 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "mail.host": ("null", None),
     "mail.port": ("25", 25),
     "mail.starttls": ("off", False),
+    "mail.tls": ("on", True),
+    "mail.verify_tls": ("/ca.pem", Path("/ca.pem")),
     "mail.username": ("1.0", "1.0"),
     "mail.password": ("null", SecretStr("null")),
     "mail.sender": ("a@example.com", "a@example.com"),
     "mail.administrators": ("[a@example.com]", ("a@example.com",)),
+    "mail.timeout_seconds": ("3", 3),
     "mail.expiry_notice_days": ("[30, 7, 0]", (30, 7, 0)),
+    "mail.usage_notice_percents": ("[95, 80]", (95, 80)),
+    "webhook.url": ("https://hooks.example.com/in?key=1", "https://hooks.example.com/in?key=1"),
+    "webhook.secret": ("on", SecretStr("on")),
+    "webhook.timeout_seconds": ("2", 2),
+    "webhook.verify_tls": ("false", False),
     "web.enabled": ("no", False),
     "web.host": ("::", "::"),
     "web.port": ("80", 80),
@@ -74,6 +82,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
 FILE = """
 realms: {acme: }
 mail: {host: m, username: postman, password: p, sender: b@example.com}
+webhook: {url: "https://hooks.example.com/in", secret: s}
 """
 
 
@@ -214,6 +223,7 @@ def test_every_secret_has_a_file_variable_and_nothing_else_has(tmp_path: Path) -
         "keycloak.client_secret",
         "database",
         "mail.password",
+        "webhook.secret",
     ]
     file.write_text("sqlite:////var/seats.db\n", encoding="utf-8")
     given = load({"KEYCLOAK_LICENSE_DATABASE_FILE": str(file)})

@@ -288,8 +288,8 @@ def test_a_sync_sends_as_many_statements_for_two_changes_as_for_thirty_thousand(
         ledger.record_sync(lease, sync(minutes=1), [*changes, *assign(*(f"new {user}" for user in users))])
     dialect_words = ("PRAGMA", "BEGIN", "SET LOCAL", "SELECT pg_advisory", "SELECT clock_timestamp")
     assert [words.split()[0] for words in sent if not words.startswith(dialect_words)] == [
-        # The lease, what is held, the sync, its failure, claims that are new and gone, history.
-        *("UPDATE", "SELECT", "INSERT", "DELETE", "INSERT", "DELETE", "INSERT")
+        # The lease, what is held, the sync, its failure, claims that are new and gone, history, what is told.
+        *("UPDATE", "SELECT", "INSERT", "DELETE", "INSERT", "DELETE", "INSERT", "SELECT")
     ]
     assert len(ledger.load("acme").claims) == size // 2
 
@@ -352,7 +352,7 @@ def test_a_read_sees_one_state_while_others_write(
 
 def test_describing_tells_dialect_and_revision_and_leaves_no_trace(ledger: SqlLedger) -> None:
     description = ledger.describe()
-    assert (description.revision, description.is_writable, description.write_problem) == ("0004", True, None)
+    assert (description.revision, description.is_writable, description.write_problem) == ("0005", True, None)
     assert description.dialect in {"sqlite", "postgresql"}
     assert description.database.startswith(description.dialect)
     with reading(ledger._engine) as connection:

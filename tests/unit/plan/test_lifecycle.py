@@ -56,7 +56,7 @@ def test_a_temporary_licence_is_active_at_once_and_through_its_last_day() -> Non
     license_ = a_license()
 
     assert stand("2026-12-31T23:59:59", license_) == Standing(
-        LicenseState.OK, Reason.TEMPORARY, license_, at("2027-01-01")
+        LicenseState.OK, Reason.TEMPORARY, license_, at("2027-01-01"), last_license=license_
     )
     assert stand("2027-01-01", license_) == Standing(
         LicenseState.EXPIRED, Reason.EXPIRED, license_, at("2027-01-01")
@@ -68,23 +68,42 @@ def test_an_inactive_one_has_thirty_days_from_its_issue() -> None:
     ends = at("2026-04-14")
 
     assert stand("2026-04-13T23:59:59", inactive) == Standing(
-        LicenseState.NOT_ACTIVATED, Reason.GRACE, inactive, ends
+        LicenseState.NOT_ACTIVATED, Reason.GRACE, inactive, ends, inactive, is_last_in_grace=True
     )
     assert stand("2026-04-14", inactive) == Standing(
         LicenseState.NOT_ACTIVATED, Reason.GRACE_OVER, inactive, ends
     )
 
 
+def test_the_licence_that_ends_access_is_told() -> None:
+    first, second = (
+        commercial(expires_on=date(2026, 6, 30)),
+        commercial(number="C-2", starts_on=date(2026, 6, 1)),
+    )
+    bridge = a_license(starts_on=date(2026, 5, 1), expires_on=date(2027, 2, 28))
+    inactive = commercial(
+        number="C-3", activation=None, issued_on=date(2026, 6, 20), starts_on=date(2026, 6, 20)
+    )
+
+    assert stand("2026-05-15", first).last_license == first
+    assert stand("2026-05-15", first, second).last_license == second
+    assert stand("2026-05-15", first, second, bridge).last_license == bridge
+    assert stand("2026-06-20", first, inactive).last_license == inactive
+    assert stand("2026-06-20", first, inactive).is_last_in_grace
+    assert not stand("2026-06-20", first).is_last_in_grace
+
+
 def test_grace_does_not_outlive_the_licence() -> None:
     short = commercial(activation=None, issued_on=date(2026, 3, 15), expires_on=date(2026, 3, 31))
 
+    assert not stand("2026-03-20", short).is_last_in_grace
     assert stand("2026-03-20", short).stops_at == at("2026-04-01")
     assert stand("2026-04-01", short).state is LicenseState.EXPIRED
 
 
 def test_an_activated_one_is_in_order_here() -> None:
     assert stand("2026-05-01", commercial()) == Standing(
-        LicenseState.OK, Reason.ACTIVE, commercial(), at("2027-01-01")
+        LicenseState.OK, Reason.ACTIVE, commercial(), at("2027-01-01"), last_license=commercial()
     )
 
 

@@ -105,11 +105,11 @@ def test_time_alone_ends_access() -> None:
 
 
 def test_time_alone_brings_up_that_access_is_about_to_end() -> None:
-    scene = Scene(ENDS - timedelta(days=3))
+    scene = Scene(ENDS - timedelta(days=4))
     scene.world.realm.set_attributes({"license.expiry_notice_days": "2"})
     assert look(scene, scene.start) == []
-    assert scene.follower.look(ENDS - timedelta(days=2, minutes=1)).is_unchanged
-    report = scene.follower.look(ENDS - timedelta(days=2)).report
+    assert scene.follower.look(ENDS - timedelta(days=3, minutes=1)).is_unchanged
+    report = scene.follower.look(ENDS - timedelta(days=3)).report
     assert report
     assert any("Access ends at" in warning for warning in report.realm.warnings)
 

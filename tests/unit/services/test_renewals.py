@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+from keycloak_license.model.audience import NoticeTerms
 from keycloak_license.services.overview import read_status
 from keycloak_license.services.reconcile import run_once
 from tests.unit.services.world import NOON, World
@@ -57,7 +58,7 @@ def test_a_renewal_that_waits_without_activation_mutes_only_for_its_grace() -> N
 def test_the_configured_days_count_where_the_realm_sets_none() -> None:
     world = World()
     world.import_file(world.sign(expires_on=date(2026, 5, 20)))
-    managed = replace(world.managed, notice_days=(30,))
+    managed = replace(world.managed, notice_terms=NoticeTerms(expiry_days=(30,)))
 
     (notice,) = run_once(managed, now=NOON).realm.warnings
     assert notice.startswith("Access ends at 2026-05-21 00:00:00+02:00: ")

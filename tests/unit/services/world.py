@@ -119,7 +119,7 @@ class World:
         """All that a command might change, to be compared before and after; that it failed is no change."""
         name = self.realm.name
         return (
-            replace(self.ledger.load(name), failure=None),
+            replace(self.ledger.load(name), failure=None, marks=()),
             self.ledger.seat_events(name),
             dict(self.realm.attributes),
             self.realm.attribute_writes,

@@ -1,12 +1,15 @@
 """When and how somebody is told that access is about to end."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from keycloak_license.model.audience import NoticeTerms
 from keycloak_license.model.license import LicenseState, Reason, Standing
-from keycloak_license.plan.notices import NoticeDaysError, expiry_notice, notice_days
+from keycloak_license.plan.expiry import NoticeDaysError, days_left, expiry_notice, last_day, notice_days
+from keycloak_license.plan.lifecycle import day_start
 from keycloak_license.plan.planner import plan_sync
 from tests.fakes import SimulatedRealm
 from tests.unit.plan.samples import NO_LICENSE, WFM, expired, granted, inputs
@@ -46,18 +49,36 @@ def test_what_cannot_be_understood_is_said_and_not_repeated(text: str) -> None:
 def test_the_end_is_told_from_so_many_days_before_on() -> None:
     words = "Access ends at 2027-01-01 00:00:00+01:00: import a renewal before then"
 
-    assert expiry_notice(ACTIVE, ENDS - 30 * DAY - SECOND, (30,)) is None
-    assert expiry_notice(ACTIVE, ENDS - 30 * DAY, (30,)) == words
+    assert expiry_notice(ACTIVE, ENDS - 31 * DAY - SECOND, (30,)) is None
+    assert expiry_notice(ACTIVE, ENDS - 31 * DAY, (30,)) == words
     assert expiry_notice(ACTIVE, ENDS - SECOND, (30,)) == words
+
+
+def test_days_are_those_of_the_calendar_before_the_last_day_of_access() -> None:
+    moments = (SECOND, DAY, DAY + SECOND, 31 * DAY)
+    assert [days_left(ACTIVE, ENDS - moment) for moment in moments] == [0, 0, 1, 30]
+
+
+def test_a_midnight_that_the_clocks_skip_is_no_day_more() -> None:
+    beirut = ZoneInfo("Asia/Beirut")  # where 2027-03-28 begins at 01:00
+    stops_at = day_start(date(2027, 3, 28), beirut)
+    standing = replace(ACTIVE, stops_at=stops_at)
+
+    assert (stops_at.hour, last_day(stops_at)) == (1, date(2027, 3, 27))
+    assert days_left(standing, datetime(2027, 3, 27, 0, tzinfo=beirut)) == 0
+    assert days_left(standing, datetime(2027, 3, 26, 23, tzinfo=beirut)) == 1
 
 
 def test_of_several_days_the_first_to_come_counts() -> None:
     assert expiry_notice(ACTIVE, ENDS - 45 * DAY, (7, 60, 30)) is not None
-    assert expiry_notice(ACTIVE, ENDS - 61 * DAY, (7, 60, 30)) is None
+    assert expiry_notice(ACTIVE, ENDS - 62 * DAY, (7, 60, 30)) is None
 
 
 def test_a_licence_in_its_grace_is_to_be_activated() -> None:
-    grace = Standing(LicenseState.NOT_ACTIVATED, Reason.GRACE, granted().license, ENDS)
+    license_ = granted().license
+    grace = Standing(
+        LicenseState.NOT_ACTIVATED, Reason.GRACE, license_, ENDS, license_, is_last_in_grace=True
+    )
 
     assert expiry_notice(grace, ENDS - DAY, (30,)) == (
         "Access ends at 2027-01-01 00:00:00+01:00: activate the licence before then"
@@ -79,7 +100,7 @@ def warnings(attribute: str | None, *, days: tuple[int, ...]) -> tuple[str, ...]
     realm.create_role("agent", "wfm-app")
     if attribute is not None:
         realm.set_attributes({"license.expiry_notice_days": attribute})
-    seen = inputs(realm.read([WFM]), ACTIVE, now=ENDS - 20 * DAY, notice_days=days)
+    seen = inputs(realm.read([WFM]), ACTIVE, now=ENDS - 20 * DAY, notice_terms=NoticeTerms(expiry_days=days))
     return plan_sync(seen).report.warnings
 
 

@@ -1,0 +1,171 @@
+"""What is on its way to people, in the same database as what it tells of.
+
+In: deliveries, and what came of them; out: the next one that is due. `put` is called by `store` in the
+transaction of the sync, everything else by `services.delivery` through `ports.Outbox`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from keycloak_license.ledger import rows
+from keycloak_license.ledger.connection import reading, writing
+from keycloak_license.ledger.lease import read_clock
+from keycloak_license.ledger.tables import notice_marks, outbox
+from keycloak_license.model.notice import (
+    Channel,
+    Delivery,
+    Mark,
+    Notice,
+    Telling,
+    Undelivered,
+)
+
+CLAIM = timedelta(minutes=10)
+"""How long one attempt may take; after that it counts as cut off, and somebody else tries."""
+KEPT = timedelta(days=30)
+"""How long what was delivered or given up is kept."""
+
+
+class SqlOutbox:
+    """The deliveries of a ledger; threads may share it. Every method may raise `LedgerError`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def take(self, channel: Channel, realms: Sequence[str], now: datetime) -> Delivery | None:
+        """Return the next delivery that is due, which is the caller's alone until he says what came of it."""
+        is_due = and_(outbox.c.channel == channel, outbox.c.realm.in_(realms), outbox.c.due_at <= now)
+        with reading(self._engine) as connection:
+            if connection.scalar(select(outbox.c.number).where(is_due).limit(1)) is None:
+                return None
+        with writing(self._engine) as connection:
+            clock = read_clock(connection)
+            is_free = or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= clock)
+            query = select(outbox).where(is_due, is_free).order_by(outbox.c.due_at, outbox.c.number).limit(1)
+            found = connection.execute(query).mappings().first()
+            if found is None:
+                return None
+            _change(connection, outbox.c.number == found["number"], claimed_until=clock + CLAIM)
+            return _delivery(found)
+
+    def record_delivered(self, delivery: Delivery, at: datetime) -> None:
+        """Keep that a delivery was taken over; what is long done is forgotten."""
+        with writing(self._engine) as connection:
+            done = {"due_at": None, "claimed_until": None, "problem": None}
+            _change(connection, outbox.c.id == delivery.id, delivered_at=at, **done)
+            old = or_(outbox.c.delivered_at < at - KEPT, outbox.c.given_up_at < at - KEPT)
+            connection.execute(delete(outbox).where(old))
+
+    def record_problem(
+        self, delivery: Delivery, at: datetime, problem: str, next_at: datetime | None
+    ) -> None:
+        """Keep that an attempt failed, and when the next one is due; without one it is given up."""
+        with writing(self._engine) as connection:
+            _change(
+                connection,
+                outbox.c.id == delivery.id,
+                attempts=delivery.attempts + 1,
+                problem=problem,
+                due_at=next_at,
+                claimed_until=None,
+                given_up_at=None if next_at else at,
+            )
+
+    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime) -> None:
+        """Let nothing of a channel be due before; what somebody else is at stays his."""
+        is_waiting = and_(outbox.c.due_at < until, outbox.c.claimed_until.is_(None))
+        with writing(self._engine) as connection:
+            of_channel = and_(outbox.c.channel == channel, outbox.c.realm.in_(realms))
+            _change(connection, and_(of_channel, is_waiting), due_at=until)
+
+    def hasten(self, realms: Sequence[str], now: datetime) -> None:
+        """Let everything that is not delivered be due now."""
+        is_later = and_(outbox.c.realm.in_(realms), outbox.c.due_at > now)
+        with reading(self._engine) as connection:
+            if connection.scalar(select(outbox.c.number).where(is_later).limit(1)) is None:
+                return
+        with writing(self._engine) as connection:
+            _change(connection, is_later, due_at=now)
+
+
+def put(connection: Connection, realm: str, telling: Telling, at: datetime) -> None:
+    """Keep what people have been told and, with it, what is to get to them."""
+    _put_marks(connection, realm, telling.marks)
+    if telling.deliveries:
+        connection.execute(insert(outbox), [_row(realm, each, at) for each in telling.deliveries])
+
+
+def read_marks(connection: Connection, realm: str) -> tuple[Mark, ...]:
+    """Return what people have been told, by key."""
+    found = rows.read(connection, notice_marks, Mark, notice_marks.c.realm == realm)
+    # Sorted here, for databases do not agree on the order of letters.
+    return tuple(sorted(found, key=lambda each: each.key))
+
+
+def read_undelivered(connection: Connection, realm: str) -> Undelivered:
+    """Return what of a realm has not got through."""
+    of_realm = outbox.c.realm == realm
+    failed = and_(of_realm, outbox.c.due_at.is_not(None), outbox.c.attempts > 0)
+    given_up = and_(of_realm, outbox.c.given_up_at.is_not(None))
+    count, since = connection.execute(select(func.count(), func.min(outbox.c.created_at)).where(failed)).one()
+    last = select(outbox.c.problem).where(or_(failed, given_up)).order_by(outbox.c.number.desc()).limit(1)
+    return Undelivered(
+        count=count,
+        since=since,
+        problem=connection.scalar(last),
+        given_up=connection.execute(select(func.count()).where(given_up)).scalar_one(),
+    )
+
+
+def _put_marks(connection: Connection, realm: str, marks: Sequence[Mark]) -> None:
+    before = {mark.key: mark for mark in read_marks(connection, realm)}
+    after = {mark.key: mark for mark in marks}
+    changed = [mark for key, mark in after.items() if before.get(key) != mark]
+    rows.put(connection, notice_marks, [rows.row(realm, mark) for mark in changed])
+    rows.remove(
+        connection, notice_marks, [{"realm": realm, "key": key} for key in before.keys() - after.keys()]
+    )
+
+
+def _change(connection: Connection, which: ColumnElement[bool], **values: object) -> None:
+    connection.execute(update(outbox).where(which).values(**values))
+
+
+def _row(realm: str, delivery: Delivery, at: datetime) -> rows.Row:
+    return {
+        "id": delivery.id,
+        "realm": realm,
+        "channel": delivery.channel,
+        "recipient": delivery.recipient,
+        "locale": delivery.locale,
+        "notice": _notices().dump_python(delivery.notice, mode="json"),
+        "created_at": at,
+        "attempts": 0,
+        "due_at": at,
+    }
+
+
+def _delivery(found: RowMapping) -> Delivery:
+    given = {field.name: found[field.name] for field in fields(Delivery) if field.name in found}
+    read = {"notice": _notices().validate_python(found["notice"]), "channel": Channel(found["channel"])}
+    return Delivery(**given | read, is_uncertain=found["claimed_until"] is not None)
+
+
+def _notices() -> TypeAdapter[Notice]:
+    return TypeAdapter(Notice)
