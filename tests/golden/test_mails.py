@@ -9,6 +9,7 @@ import pytest
 
 from keycloak_license.mail.messages import compose
 from keycloak_license.mail.wording import LANGUAGES
+from keycloak_license.model.license import Reason
 from keycloak_license.model.notice import (
     AccessEnded,
     AccessEnding,
@@ -25,7 +26,7 @@ from keycloak_license.model.notice import (
     TrialNotice,
 )
 from tests.golden.conftest import GoldenText
-from tests.unit.mail.notices import MORNING, NEW_YEAR, mail
+from tests.unit.mail.notices import LAST_DAY, MORNING, NEW_YEAR, mail
 
 QM, WFM = ("QM", "Quality Management"), ("WFM", "Workforce Management")
 
@@ -34,6 +35,7 @@ ENDING = AccessEnding(
     at=MORNING,
     number="A-1",
     customer="Přístav Ústí, s.r.o.",
+    last_day=LAST_DAY,
     stops_at=NEW_YEAR,
     days_left=30,
     remedy=Remedy.RENEW,
@@ -46,7 +48,7 @@ ENDED = AccessEnded(
     number="A-1",
     customer="Přístav Ústí, s.r.o.",
     stops_at=NEW_YEAR,
-    reason="expired",
+    reason=Reason.EXPIRED,
     users=40,
     seats=(SeatsInUse(*QM, 12), SeatsInUse(*WFM, 32)),
 )
@@ -95,8 +97,8 @@ VARIANTS: dict[str, Notice] = {
     "access_ending-last_day": replace(ENDING, days_left=0),
     "access_ending-activate": replace(ENDING, days_left=3, remedy=Remedy.ACTIVATE, seats=ENDING.seats[1:]),
     "access_ending-unused": replace(ENDING, users=0, seats=()),
-    "access_ended-grace_over": replace(ENDED, reason="grace_over", seats=ENDED.seats[:1]),
-    "access_ended-other_installation": replace(ENDED, reason="other_installation", stops_at=None),
+    "access_ended-grace_over": replace(ENDED, reason=Reason.GRACE_OVER, seats=ENDED.seats[:1]),
+    "access_ended-other_installation": replace(ENDED, reason=Reason.OTHER_INSTALLATION, stops_at=None),
     "over_limit-one": replace(OVER, waiting=People(("anna",)), limit=1, used=1),
     "over_limit-digest": replace(OVER, waiting=People(("anna", "žofie"), more=3), is_digest=True),
     "over_limit-unlicensed": replace(OVER, is_licensed=False, limit=0, used=0),

@@ -1,7 +1,8 @@
 """One notice of each kind, with given words and numbers."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
+from keycloak_license.model.license import Reason
 from keycloak_license.model.notice import (
     AccessEnded,
     AccessEnding,
@@ -22,6 +23,7 @@ from keycloak_license.model.notice import (
 
 PRAGUE = timezone(timedelta(hours=1))
 MORNING = datetime(2026, 12, 1, 6, 0, tzinfo=PRAGUE)
+LAST_DAY = date(2026, 12, 31)
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=PRAGUE)
 
 
@@ -35,6 +37,7 @@ def notices_of(text: str, count: int = 3) -> tuple[Notice, ...]:
             at=MORNING,
             number=text,
             customer=text,
+            last_day=LAST_DAY,
             stops_at=NEW_YEAR,
             days_left=count,
             remedy=Remedy.RENEW,
@@ -47,7 +50,7 @@ def notices_of(text: str, count: int = 3) -> tuple[Notice, ...]:
             number=text,
             customer=text,
             stops_at=NEW_YEAR,
-            reason="expired",
+            reason=Reason.EXPIRED,
             users=count,
             seats=seats,
         ),
