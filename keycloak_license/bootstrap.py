@@ -3,9 +3,9 @@
 Called by `cli` and `worker`; nothing else knows both a port and its adapter.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from keycloak_license.keycloak_api.answers import Access
 from keycloak_license.keycloak_api.client import KeycloakClient
@@ -13,13 +13,18 @@ from keycloak_license.keycloak_api.provision import Provisioner
 from keycloak_license.keycloak_api.realm import KeycloakRealm
 from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.license_file.verify import TrustedFolder, TrustedKeys
+from keycloak_license.mail.messages import compose
+from keycloak_license.mail.smtp import MailServer, Security, SmtpChannel
+from keycloak_license.mail.webhook import WebhookChannel, WebhookTarget
 from keycloak_license.model.enforcement import Enforcement
+from keycloak_license.model.notice import Channel
 from keycloak_license.model.progress import Progress, no_progress
 from keycloak_license.plan.guard import Guard
 from keycloak_license.services.cleaning import Cleaner
+from keycloak_license.services.delivery import Post
 from keycloak_license.services.observation import ManagedRealm
-from keycloak_license.services.ports import Ledger
-from keycloak_license.settings import GuardSettings, Settings
+from keycloak_license.services.ports import Carrier, Ledger
+from keycloak_license.settings import GuardSettings, MailSettings, Settings
 
 PATIENCE_SECONDS = 20.0
 
@@ -66,6 +71,46 @@ def open_realm(
         notice_terms=settings.notice_terms(),
         enforcement=settings.enforcement_terms(realm_name),
     )
+
+
+def open_post(
+    settings: Settings, ledger: Ledger, realms: Sequence[str], should_stop: Callable[[], bool] = never
+) -> Post:
+    """Return what brings the notices of some realms to people, by all ways that are configured."""
+    return Post(ledger.outbox, open_carriers(settings), realms, should_stop)
+
+
+def open_carriers(settings: Settings) -> dict[Channel, Carrier]:
+    """Return the ways out that are configured; nothing is connected yet."""
+    carriers: dict[Channel, Carrier] = {}
+    if (server := _mail_server(settings.mail)) is not None:
+        carriers[Channel.MAIL] = SmtpChannel(server, compose, _now)
+    webhook = settings.webhook
+    if webhook.url is not None and webhook.secret is not None:
+        secret = webhook.secret.get_secret_value()
+        target = WebhookTarget(webhook.url, secret, webhook.timeout_seconds, webhook.verify_tls)
+        carriers[Channel.WEBHOOK] = WebhookChannel(target, _now)
+    return carriers
+
+
+def _mail_server(mail: MailSettings) -> MailServer | None:
+    if mail.host is None or mail.sender is None:
+        return None
+    unencrypted = Security.STARTTLS if mail.starttls else Security.NONE
+    return MailServer(
+        host=mail.host,
+        port=mail.port,
+        sender=mail.sender,
+        security=Security.TLS if mail.tls else unencrypted,
+        username=mail.username,
+        password=mail.password.get_secret_value() if mail.password else None,
+        timeout_seconds=mail.timeout_seconds,
+        verify_tls=mail.verify_tls,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def patience_for(settings: Settings) -> float:

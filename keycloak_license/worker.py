@@ -26,9 +26,11 @@ from keycloak_license.errors import (
     LeaseLostError,
     LeaseTakenError,
 )
+from keycloak_license.model.notice import Delivered, Refused, Unreachable
 from keycloak_license.model.report import SyncReport
 from keycloak_license.monitoring.management import serve_management
 from keycloak_license.monitoring.metrics import Metrics
+from keycloak_license.services.delivery import Attempt, Post, deliver
 from keycloak_license.services.following import Follower, Look
 from keycloak_license.services.sharing import Membership
 
@@ -39,16 +41,18 @@ READING_THREADS = 2
 """More full reads at once take Keycloak as long as one after the other."""
 WITHOUT_SYNC = frozenset({"unchanged", "postponed", "left"})
 """What may come of a look that leads to no sync."""
+POSTING = " posting"
+"""No realm of Keycloak begins with a space."""
 STOP_SECONDS = 8.0
 """Below the ten seconds after which container runtimes kill."""
 
 
-def run_worker(tickers: Sequence["Ticker"], interval_seconds: int, stop: Event) -> bool:
+def run_worker(tickers: Sequence["Ticker"], postman: "Postman", interval_seconds: int, stop: Event) -> bool:
     """Sync the realms until `stop` is set; then the sync under way ends between two writes.
 
     Full reads have threads of their own, first come first served, so that a large realm keeps no other
-    waiting; so have signs of life, which nothing may hold up. Returns whether all ended: false when a
-    request is still waiting for Keycloak after `STOP_SECONDS`.
+    waiting; so have notices, for a mail server may be slow, and signs of life, which nothing may hold up.
+    Returns whether all ended: false when a request is still waiting for its answer after `STOP_SECONDS`.
     """
     scheduler = BackgroundScheduler(
         timezone=UTC,
@@ -56,6 +60,7 @@ def run_worker(tickers: Sequence["Ticker"], interval_seconds: int, stop: Event) 
             "default": ThreadPoolExecutor(min(len(tickers), LOOKING_THREADS)),
             "reading": ThreadPoolExecutor(min(len(tickers), READING_THREADS)),
             "beating": ThreadPoolExecutor(1),
+            "posting": ThreadPoolExecutor(1),
         },
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
@@ -72,6 +77,8 @@ def run_worker(tickers: Sequence["Ticker"], interval_seconds: int, stop: Event) 
         scheduler.add_job(
             tick, "interval", [ticker], seconds=interval_seconds, id=ticker.realm, next_run_time=first
         )
+    if postman.post.carriers:
+        scheduler.add_job(postman, "interval", seconds=interval_seconds, id=POSTING, executor="posting")
     beat = Beat(tickers[0].membership, tickers[0].metrics)
     # Before the first look, so that who joins takes no more than its share.
     beat()
@@ -250,6 +257,56 @@ class Beat:
         """Leave the realms to the others; those who are not told find out by themselves."""
         with suppress(KeycloakLicenseError):
             self.membership.end()
+
+
+@dataclass
+class Postman:
+    """Brings out what is due each time it is called; trouble is logged as it begins, changes and ends.
+
+    No line of it holds an address, nor what a server has said, for that may hold one.
+    """
+
+    post: Post
+    metrics: Metrics
+    _trouble: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __call__(self) -> None:
+        """Try everything that is due; whatever goes wrong, the next call tries again."""
+        try:
+            for attempt in deliver(self.post, lambda: datetime.now(UTC)):
+                self._note(attempt)
+        except KeycloakLicenseError as error:
+            self._tell("outbox", str(error), reason=str(error))
+        except Exception as error:
+            self._tell("outbox", type(error).__name__, reason=type(error).__name__)
+            log.debug("notices_not_delivered_at", exc_info=True)
+        else:
+            self._trouble.pop("outbox", None)
+
+    def _note(self, attempt: Attempt) -> None:
+        delivery = attempt.delivery
+        channel, realm = delivery.channel.value, delivery.notice.realm
+        about = {"realm": realm, "kind": delivery.notice.kind, "channel": channel}
+        if delivery.is_uncertain:
+            log.warning("notice_maybe_delivered_twice", **about)
+        match attempt.outcome:
+            case Delivered():
+                self.metrics.count_notice(realm, channel, "delivered")
+                log.info("notice_delivered", **about)
+                if self._trouble.pop(channel, None):
+                    log.info("notices_delivered_again", channel=channel)
+            case Unreachable():
+                self.metrics.count_notice(realm, channel, "put_off")
+                self._tell(channel, "unreachable", reason="unreachable")
+            case Refused():
+                result = "refused" if attempt.next_at else "given_up"
+                self.metrics.count_notice(realm, channel, result)
+                log.warning("notice_refused", is_tried_again=attempt.next_at is not None, **about)
+
+    def _tell(self, what: str, trouble: str, reason: str) -> None:
+        write = log.debug if self._trouble.get(what) == trouble else log.warning
+        write("notices_not_delivered", by=what, reason=reason)
+        self._trouble[what] = trouble
 
 
 def stop_on_signals(stop: Event) -> None:

@@ -1,10 +1,20 @@
 """`ports.Outbox` in memory, for `tests.fakes.MemoryLedger`; `tests/contract` holds it to the real one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from keycloak_license.model.notice import Channel, Delivery, Mark, Telling, Undelivered
+from keycloak_license.model.notice import (
+    Channel,
+    Delivered,
+    Delivery,
+    Mark,
+    Outcome,
+    Refused,
+    Telling,
+    Undelivered,
+    Unreachable,
+)
 
 CLAIM = timedelta(minutes=10)
 KEPT = timedelta(days=30)
@@ -91,3 +101,27 @@ class MemoryOutbox:
 
     def _entry(self, delivery: Delivery) -> _Entry:
         return next(each for each in self._entries if each.delivery.id == delivery.id)
+
+
+@dataclass
+class Letterbox:
+    """`ports.Carrier` that keeps what it is handed, unless told otherwise."""
+
+    received: list[Delivery] = field(default_factory=list)
+    is_unreachable: bool = False
+    refused: set[str] = field(default_factory=set)
+    """Recipients whom it does not take anything for."""
+
+    def send(self, deliveries: Iterable[Delivery]) -> Iterator[tuple[Delivery, Outcome]]:
+        for delivery in deliveries:
+            if self.is_unreachable:
+                yield delivery, Unreachable("nobody answers")
+                return
+            if delivery.recipient in self.refused:
+                yield delivery, Refused("550 no such person")
+                continue
+            self.received.append(delivery)
+            yield delivery, Delivered()
+
+    def check(self) -> str:
+        return "a letterbox"

@@ -4,22 +4,41 @@ In: the configuration; out: a line a check, and the status of the worst. Registe
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import chain
+from typing import Annotated
 
 import typer
 
-from keycloak_license.bootstrap import load_trusted_keys, open_client, open_database, open_realm
+from keycloak_license.bootstrap import (
+    load_trusted_keys,
+    open_carriers,
+    open_client,
+    open_database,
+    open_realm,
+)
 from keycloak_license.cli.invocation import Invocation, JsonOption, RealmOption, invocation_of, now
 from keycloak_license.cli.output import print_json
-from keycloak_license.errors import ConfigurationError, LedgerError, LicenseRefusedError
+from keycloak_license.errors import ConfigurationError, LedgerError, LicenseRefusedError, UnavailableError
 from keycloak_license.keycloak_api.probe import probe
 from keycloak_license.model.attributes import LICENSE_FILE
 from keycloak_license.model.check import Check, try_out
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import LicenseState, NotInForce, Reason
+from keycloak_license.model.notice import Channel, Delivered, Refused, TrialNotice, Unreachable
+from keycloak_license.plan.audience import is_address
+from keycloak_license.services.delivery import try_channel
 from keycloak_license.services.installation import check_installation
 from keycloak_license.services.observation import ManagedRealm
-from keycloak_license.services.overview import check_enforcement, check_time, list_all_licenses, read_status
+from keycloak_license.services.overview import (
+    check_enforcement,
+    check_time,
+    describe_audience,
+    list_all_licenses,
+    read_status,
+)
+from keycloak_license.services.ports import Carrier
 from keycloak_license.settings import Settings
 
 _NEXT = {
@@ -30,6 +49,7 @@ _NEXT = {
     "keycloak-license activation-key prints, and import the file that comes back",
     Reason.EXPIRED: ": import a renewal",
 }
+_SETTING = {Channel.MAIL: "mail.host and mail.sender", Channel.WEBHOOK: "webhook.url and webhook.secret"}
 
 
 def register(app: typer.Typer) -> None:
@@ -37,10 +57,20 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(context: typer.Context, *, realm: RealmOption = None, as_json: JsonOption = False) -> None:
-    """Prove configuration, Keycloak, rights, federation, clock, keys, ledger, licence and enforcement."""
+def doctor(
+    context: typer.Context,
+    *,
+    realm: RealmOption = None,
+    mail: Annotated[str | None, typer.Option("--mail", help="Send a test mail to this address.")] = None,
+    webhook: Annotated[bool, typer.Option("--webhook", help="Post a test notice.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove configuration, Keycloak, rights, federation, clock, keys, ledger, licence, gate and mail."""
     found: list[Check] = []
-    for check in _checks(invocation_of(context), realm):
+    invocation = invocation_of(context)
+    for check in chain(
+        _checks(invocation, realm), _notice_checks(invocation, realm, mail, is_posting=webhook)
+    ):
         found.append(check)
         if not as_json:
             mark = "ok  " if check.is_ok else "FAIL"
@@ -78,6 +108,45 @@ def _checks(invocation: Invocation, realm: str | None) -> Iterator[Check]:
             yield try_out("licence", lambda: _describe_license(managed))
         if installation.is_ok and all(each.is_ok for each in probed):
             yield try_out("enforcement", lambda: check_enforcement(managed, now()))
+        if all(each.is_ok for each in probed):
+            yield try_out("audience", lambda: describe_audience(managed))
+
+
+def _notice_checks(
+    invocation: Invocation, realm: str | None, address: str | None, *, is_posting: bool
+) -> Iterator[Check]:
+    """Yield whether notices get out, and whether those that were asked for did."""
+    try:
+        settings = invocation.settings()
+        name, _ = settings.realm(realm)
+    except ConfigurationError:
+        return  # told already
+    carriers = open_carriers(settings)
+    for channel in Channel:
+        yield try_out(channel.value, partial(_describe_channel, carriers, channel))
+    trial = TrialNotice(realm=name, at=now())
+    if address is not None:
+        yield try_out("test mail", partial(_try_channel, carriers, Channel.MAIL, trial, address))
+    if is_posting:
+        yield try_out("test post", partial(_try_channel, carriers, Channel.WEBHOOK, trial, ""))
+
+
+def _describe_channel(carriers: Mapping[Channel, Carrier], channel: Channel) -> str:
+    return carriers[channel].check() if channel in carriers else f"none is configured ({_SETTING[channel]})"
+
+
+def _try_channel(
+    carriers: Mapping[Channel, Carrier], channel: Channel, notice: TrialNotice, recipient: str
+) -> str:
+    if channel not in carriers:
+        raise ConfigurationError(f"There is nowhere to send a test to: set {_SETTING[channel]}")
+    if channel is Channel.MAIL and not is_address(recipient):
+        raise ConfigurationError(f"{recipient!r} is no mail address: write it as name@example.org")
+    match try_channel(carriers[channel], channel, notice, recipient):
+        case Delivered():
+            return f"handed over for {recipient}: see whether it arrives" if recipient else "accepted"
+        case Refused(problem) | Unreachable(problem):
+            raise UnavailableError(f"It was not accepted: {problem}")
 
 
 def _describe_keys(settings: Settings) -> str:

@@ -5,23 +5,27 @@ In: options; out: the sync report as text or JSON. Registered by `cli.main`.
 
 import os
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from threading import Event
 from typing import Annotated
 
 import typer
 
-from keycloak_license.bootstrap import open_database, open_realm
+from keycloak_license.bootstrap import open_database, open_post, open_realm
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
 from keycloak_license.cli.output import print_changes, print_json, print_report
-from keycloak_license.errors import HeldReleasesError, IncompleteSyncError
+from keycloak_license.errors import HeldReleasesError, IncompleteSyncError, LedgerError
+from keycloak_license.model.notice import Delivered
 from keycloak_license.model.report import RealmReport
 from keycloak_license.monitoring.metrics import Metrics
+from keycloak_license.services.delivery import Attempt, Post, deliver
 from keycloak_license.services.documents import status_document, sync_document
 from keycloak_license.services.following import Follower
 from keycloak_license.services.overview import read_status
 from keycloak_license.services.reconcile import preview_once, run_once
 from keycloak_license.services.sharing import Membership
-from keycloak_license.worker import Ticker, management_port, run_worker, stop_on_signals
+from keycloak_license.worker import Postman, Ticker, management_port, run_worker, stop_on_signals
 
 
 def register(app: typer.Typer) -> None:
@@ -40,15 +44,39 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Do one full sync now."""
-    with invocation_of(context).realm(realm) as managed:
-        work = preview_once if dry_run else run_once
-        report = work(managed, now=now(), is_forced=force)
+    invocation = invocation_of(context)
+    with invocation.realm(realm) as managed:
+        if dry_run:
+            report = preview_once(managed, now=now(), is_forced=force)
+        else:
+            try:
+                report = run_once(managed, now=now(), is_forced=force)
+            finally:
+                # That syncs fail is told as well.
+                undelivered = deliver_now(open_post(invocation.settings(), managed.ledger, [managed.name]))
+            realm_report = replace(report.realm, warnings=(*report.realm.warnings, *undelivered))
+            report = replace(report, realm=realm_report)
     if as_json:
         print_json(sync_document(report))
     else:
         print_changes(report.changes, is_dry_run=dry_run)
         print_report(report.realm)
     require_done(report.realm)
+
+
+def deliver_now(post: Post) -> tuple[str, ...]:
+    """Deliver all that is there, however lately it was tried; return a sentence about what was not."""
+    tried: list[Attempt] = []
+    with suppress(LedgerError):
+        for attempt in deliver(post, now, is_eager=True):
+            tried.append(attempt)
+    problems = [each.outcome.problem for each in tried if not isinstance(each.outcome, Delivered)]
+    if not problems:
+        return ()
+    return (
+        f"Not all notices were delivered ({problems[-1]}): mend that, and the next sync or the worker tries "
+        "again",
+    )
 
 
 def require_done(report: RealmReport) -> None:
@@ -83,6 +111,7 @@ def run(context: typer.Context) -> None:
     stop = Event()
     stop_on_signals(stop)
     ledger, metrics = open_database(settings), Metrics()
+    postman = Postman(open_post(settings, ledger, tuple(settings.realms), stop.is_set), metrics)
     realms = (
         open_realm(settings, name, ledger=ledger, should_stop=stop.is_set, patience=0)
         for name in settings.realms
@@ -93,7 +122,7 @@ def run(context: typer.Context) -> None:
     ]
     web = settings.web
     with management_port(web.host, web.management_port, tickers):
-        has_ended = run_worker(tickers, settings.sync.interval_seconds, stop)
+        has_ended = run_worker(tickers, postman, settings.sync.interval_seconds, stop)
     if not has_ended:
         # A request that Keycloak does not answer must not keep us: any single write may be cut off.
         sys.stderr.flush()

@@ -41,6 +41,13 @@ class Metrics:
             PREFIX,
             registry=self.registry,
         )
+        self._notices = Total(
+            "notices",
+            "Attempts to deliver a notice, by what came of them",
+            ["realm", "channel", "result"],
+            PREFIX,
+            registry=self.registry,
+        )
         self._realms = Gauge("realms", "Realms that are this worker's", (), PREFIX, registry=self.registry)
         self._duration = Histogram(
             "sync_duration_seconds", "How long syncs took", ["realm"], PREFIX, registry=self.registry
@@ -55,6 +62,10 @@ class Metrics:
     def count_drift(self, realm: str, differences: int | None) -> None:
         """Count what only a full read has found; None where that was not looked at."""
         self._drift.labels(realm).inc(differences or 0)
+
+    def count_notice(self, realm: str, channel: str, result: str) -> None:
+        """Count an attempt: ``delivered``, ``put_off``, ``refused`` or ``given_up``."""
+        self._notices.labels(realm, channel, result).inc()
 
     def show_success(self, realm: str, now: datetime) -> None:
         """Show that a realm was looked at, and is as it was."""

@@ -119,9 +119,12 @@ def _access_ends(inputs: NoticeInputs) -> Iterator[Condition]:
     if license_ is None:
         return
     prefix = _ending_prefix(license_, is_in_grace=standing.is_last_in_grace)
+    told = (mark.key for mark in inputs.marks.values() if mark.told_at is not None)
+    told_days = [int(key.removeprefix(prefix)) for key in told if key.startswith(prefix)]
     for number, days in enumerate(reached_days(standing, inputs.now, inputs.expiry_days)):
-        describe = partial(_describe_ending, inputs, license_)
-        yield Condition(f"{prefix}{days}", describe, is_muted=number > 0)
+        # A later threshold says all that an earlier one would, also where the earlier one is set only now.
+        is_muted = number > 0 or any(each < days for each in told_days)
+        yield Condition(f"{prefix}{days}", partial(_describe_ending, inputs, license_), is_muted=is_muted)
 
 
 def _describe_ending(inputs: NoticeInputs, license_: License) -> AccessEnding:

@@ -12,10 +12,12 @@ from datetime import datetime
 from itertools import chain
 from uuid import uuid4
 
+from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.model.notice import (
     Channel,
     Delivered,
     Delivery,
+    Notice,
     Outcome,
     Refused,
     Telling,
@@ -25,6 +27,8 @@ from keycloak_license.model.notice import (
 from keycloak_license.plan.backoff import next_attempt
 from keycloak_license.services.ports import Carrier, Outbox
 
+Clock = Callable[[], datetime]
+
 
 @dataclass(frozen=True, slots=True)
 class Post:
@@ -33,6 +37,7 @@ class Post:
     outbox: Outbox
     carriers: Mapping[Channel, Carrier]
     realms: Sequence[str]
+    should_stop: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +63,41 @@ def make_telling(tidings: Tidings) -> Telling:
     return Telling(tidings.marks, deliveries)
 
 
-def deliver(post: Post, clock: Callable[[], datetime], *, is_eager: bool = False) -> Iterator[Attempt]:
+def deliver(post: Post, clock: Clock, *, is_eager: bool = False) -> Iterator[Attempt]:
     """Try everything that is due, and yield what came of each attempt; whoever is eager waits for nothing."""
     if is_eager:
         post.outbox.hasten(post.realms, clock())
     return chain.from_iterable(_deliver_by(post, channel, clock) for channel in post.carriers)
 
 
-def _deliver_by(post: Post, channel: Channel, clock: Callable[[], datetime]) -> Iterator[Attempt]:
+def try_channel(carrier: Carrier, channel: Channel, notice: Notice, recipient: str) -> Outcome:
+    """Send one notice at once, past the outbox; for `doctor`."""
+    delivery = Delivery(str(uuid4()), notice, channel, recipient)
+    return next(outcome for _, outcome in carrier.send([delivery]))
+
+
+def _deliver_by(post: Post, channel: Channel, clock: Clock) -> Iterator[Attempt]:
     # What fails is due again later, so each is tried once.
     due_by = clock()
+    in_hand: list[Delivery] = []
 
     def take_all() -> Iterator[Delivery]:
-        while (delivery := post.outbox.take(channel, post.realms, due_by)) is not None:
+        while not post.should_stop() and (delivery := post.outbox.take(channel, post.realms, due_by)):
+            in_hand[:] = [delivery]
             yield delivery
 
-    for delivery, outcome in post.carriers[channel].send(take_all()):
-        yield _settle(post, delivery, outcome, clock())
+    try:
+        for delivery, outcome in post.carriers[channel].send(take_all()):
+            in_hand.clear()
+            yield _settle(post, delivery, outcome, clock())
+    except KeycloakLicenseError:
+        raise
+    except Exception as error:
+        # One that cannot be put into words must not keep back all that come after it.
+        for delivery in in_hand:
+            yield _settle(post, delivery, Refused(f"a fault of ours ({type(error).__name__})"), clock())
+        if not in_hand:
+            raise
 
 
 def _settle(post: Post, delivery: Delivery, outcome: Outcome, now: datetime) -> Attempt:

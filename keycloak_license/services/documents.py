@@ -10,6 +10,7 @@ from typing import Any
 
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
 from keycloak_license.model.measures import AccessClosed, AccessOpened, AccountChange, describe_measure
+from keycloak_license.model.notice import NearLimit, Notice, OverLimit
 from keycloak_license.model.report import ApplicationUsage, ListedLicense, RealmReport, SyncReport
 from keycloak_license.model.seat import HeldRelease
 from keycloak_license.services.licenses import LicenseImport
@@ -34,8 +35,16 @@ def status_document(report: RealmReport) -> Document:
 
 def sync_document(report: SyncReport) -> Document:
     """Return the document of `sync`."""
-    changes = _change_documents(report.changes)
-    return status_document(report.realm) | {"dry_run": report.is_dry_run, "changes": changes}
+    return status_document(report.realm) | {
+        "dry_run": report.is_dry_run,
+        "changes": _change_documents(report.changes),
+        "notices": [_notice_document(each) for each in report.notices],
+    }
+
+
+def _notice_document(notice: Notice) -> Document:
+    is_about_seats = isinstance(notice, OverLimit | NearLimit)
+    return {"kind": notice.kind, "application": notice.application if is_about_seats else None}
 
 
 def import_document(result: LicenseImport) -> Document:

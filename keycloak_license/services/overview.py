@@ -15,11 +15,18 @@ from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import Standing
 from keycloak_license.model.measures import RealmMeasure, describe_measure
+from keycloak_license.model.notice import Undelivered
 from keycloak_license.model.realm import User
 from keycloak_license.model.record import RealmRecord
 from keycloak_license.model.report import ListedLicense, RealmReport
 from keycloak_license.model.seat import Allocation, Claim
 from keycloak_license.plan.allocation import in_order
+from keycloak_license.plan.audience import (
+    audience_warnings,
+    find_addressees,
+    make_audience,
+    without_address,
+)
 from keycloak_license.plan.clock import read_clock
 from keycloak_license.plan.consumers import Path, paths_by_user
 from keycloak_license.plan.in_force import list_licenses
@@ -138,6 +145,20 @@ def check_enforcement(managed: ManagedRealm, now: datetime) -> str:
             return "users without a seat are disabled"
 
 
+def describe_audience(managed: ManagedRealm) -> str:
+    """Return who is told and who will not hear; `UnavailableError` where mail has nowhere to go."""
+    terms = managed.notice_terms
+    addressees = find_addressees(managed.keycloak.read(managed.applications))
+    audience = make_audience(addressees, terms, None)
+    if terms.has_mail and not audience.is_there:
+        raise UnavailableError(" ".join(audience_warnings(addressees, terms)))
+    if not terms.has_mail:
+        return "nobody is told by mail"
+    deaf = ", ".join(each.username for each in without_address(addressees))
+    told = f"{len(audience.addresses)} addresses are told"
+    return f"{told}; without a usable address, and so not told: {deaf}" if deaf else told
+
+
 def installation_of(managed: ManagedRealm, record: RealmRecord) -> Installation:
     """Return the installation as the last sync found it."""
     last = record.last_sync
@@ -160,8 +181,22 @@ def _sync_warnings(record: RealmRecord) -> Iterator[str]:
         yield f"Realm {record.realm} was never synced: run keycloak-license sync"
         return
     yield from last.warnings
+    yield from _undelivered_warnings(record.undelivered)
     if dispute := explain_dispute(record.realm, last.installation_id, last.published_id):
         yield dispute
+
+
+def _undelivered_warnings(undelivered: Undelivered) -> Iterator[str]:
+    if undelivered.count and undelivered.since:
+        yield (
+            f"Notices wait to be delivered ({undelivered.count}), the oldest since "
+            f"{show_instant(undelivered.since)}: {undelivered.problem}; see keycloak-license doctor"
+        )
+    if undelivered.given_up:
+        yield (
+            f"Notices were given up after five days ({undelivered.given_up} in the last 30): "
+            f"{undelivered.problem}"
+        )
 
 
 def list_members(

@@ -74,6 +74,10 @@ class Realm(Protocol):
 class Ledger(Protocol):
     """The memory of the sidecar."""
 
+    @property
+    def outbox(self) -> "Outbox":
+        """What is on its way to people."""
+
     def load(self, realm: str, known_claims: Sequence[Claim] | None = None) -> RealmRecord:
         """Everything remembered of a realm; an empty record for an unknown one.
 

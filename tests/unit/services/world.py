@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from keycloak_license.model.application import Application
+from keycloak_license.model.audience import NO_NOTICES, NoticeTerms
 from keycloak_license.model.changes import Change, ClaimChange
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import Activation, License, LicenseType
@@ -34,6 +35,7 @@ class World:
     zone: ZoneInfo = PRAGUE
     guard: Guard = DEFAULT_GUARD
     enforcement: EnforcementTerms = OBSERVE_ONLY
+    notice_terms: NoticeTerms = NO_NOTICES
 
     def __post_init__(self) -> None:
         self.agent = self.realm.create_role("WFM_AGENT")
@@ -52,6 +54,7 @@ class World:
             guard=self.guard,
             enforcement=self.enforcement,
             patience_seconds=0,
+            notice_terms=self.notice_terms,
         )
 
     def agents(self, *names: str) -> list[str]:
