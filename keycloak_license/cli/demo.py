@@ -25,13 +25,14 @@ from keycloak_license.keycloak_api.recording import Wish
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload
 from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.monitoring.metrics import Metrics
+from keycloak_license.services.delivery import Post
 from keycloak_license.services.following import Follower
 from keycloak_license.services.licenses import import_license
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.reconcile import run_once
 from keycloak_license.services.sharing import Membership
 from keycloak_license.settings import load_settings, packaged_applications
-from keycloak_license.worker import Ticker, run_worker, stop_on_signals
+from keycloak_license.worker import Postman, Ticker, run_worker, stop_on_signals
 
 REALM = "acme"
 LICENSED_SEATS = {"WFM": 50, "QM": None, "ELEARNING": 5}
@@ -134,7 +135,9 @@ def _stay(place: _Place, managed: ManagedRealm) -> None:
     stop = Event()
     stop_on_signals(stop)
     membership = Membership(managed.ledger, [managed.name], interval_seconds=5)
-    run_worker([Ticker(Follower(managed, full_interval_seconds=900), Metrics(), membership)], 5, stop)
+    metrics = Metrics()
+    tickers = [Ticker(Follower(managed, full_interval_seconds=900), metrics, membership)]
+    run_worker(tickers, Postman(Post(managed.ledger.outbox, {}, []), metrics), 5, stop)
 
 
 def _progress() -> Callable[[str, int, int], None]:

@@ -121,7 +121,11 @@ def _notice_checks(
         name, _ = settings.realm(realm)
     except ConfigurationError:
         return  # told already
-    carriers = open_carriers(settings)
+    try:
+        carriers = open_carriers(settings)
+    except ConfigurationError as error:
+        yield Check("mail and webhook", str(error), error.exit_status)
+        return
     for channel in Channel:
         yield try_out(channel.value, partial(_describe_channel, carriers, channel))
     trial = TrialNotice(realm=name, at=now())

@@ -14,6 +14,7 @@ from rich.text import Text
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.measures import AccountChange, describe_measure
+from keycloak_license.model.notice import Notice, is_about_seats
 from keycloak_license.model.report import ApplicationUsage, RealmReport
 from keycloak_license.model.seat import HeldRelease
 from keycloak_license.plan.consumers import Path
@@ -132,6 +133,13 @@ def describe_change(change: Change) -> str:
             )
         case _:
             return f"{change.kind} {describe_measure(change)}"
+
+
+def print_notices(notices: Sequence[Notice], *, is_dry_run: bool) -> None:
+    """Print what a sync tells people, or would tell them."""
+    if notices:
+        what = [f"{each.kind} {each.application}" if is_about_seats(each) else each.kind for each in notices]
+        print_lines([f"{'Would tell' if is_dry_run else 'To be told'}: {', '.join(what)}"])
 
 
 def print_warnings(warnings: Iterable[str]) -> None:

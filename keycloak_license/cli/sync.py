@@ -14,7 +14,7 @@ import typer
 
 from keycloak_license.bootstrap import open_database, open_post, open_realm
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
-from keycloak_license.cli.output import print_changes, print_json, print_report
+from keycloak_license.cli.output import print_changes, print_json, print_notices, print_report
 from keycloak_license.errors import HeldReleasesError, IncompleteSyncError, LedgerError
 from keycloak_license.model.notice import Delivered
 from keycloak_license.model.report import RealmReport
@@ -49,17 +49,19 @@ def sync(
         if dry_run:
             report = preview_once(managed, now=now(), is_forced=force)
         else:
+            post = open_post(invocation.settings(), managed.ledger, [managed.name])
             try:
                 report = run_once(managed, now=now(), is_forced=force)
             finally:
                 # That syncs fail is told as well.
-                undelivered = deliver_now(open_post(invocation.settings(), managed.ledger, [managed.name]))
+                undelivered = deliver_now(post)
             realm_report = replace(report.realm, warnings=(*report.realm.warnings, *undelivered))
             report = replace(report, realm=realm_report)
     if as_json:
         print_json(sync_document(report))
     else:
         print_changes(report.changes, is_dry_run=dry_run)
+        print_notices(report.notices, is_dry_run=dry_run)
         print_report(report.realm)
     require_done(report.realm)
 

@@ -6,7 +6,7 @@ Made by `plan.notices`, kept in the ledger's outbox as JSON, written out by `mai
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from keycloak_license.model.audience import NO_AUDIENCE, Audience
 from keycloak_license.model.license import Reason
@@ -178,6 +178,11 @@ Notice = (
     | ReadsIncomplete
     | TrialNotice
 )
+
+
+def is_about_seats(notice: Notice) -> TypeGuard[OverLimit | NearLimit]:
+    """Whether it is about the seats of one application."""
+    return isinstance(notice, OverLimit | NearLimit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
 from keycloak_license.model.measures import AccessClosed, AccessOpened, AccountChange, describe_measure
-from keycloak_license.model.notice import NearLimit, Notice, OverLimit
+from keycloak_license.model.notice import Notice, is_about_seats
 from keycloak_license.model.report import ApplicationUsage, ListedLicense, RealmReport, SyncReport
 from keycloak_license.model.seat import HeldRelease
 from keycloak_license.services.licenses import LicenseImport
@@ -43,8 +43,7 @@ def sync_document(report: SyncReport) -> Document:
 
 
 def _notice_document(notice: Notice) -> Document:
-    is_about_seats = isinstance(notice, OverLimit | NearLimit)
-    return {"kind": notice.kind, "application": notice.application if is_about_seats else None}
+    return {"kind": notice.kind, "application": notice.application if is_about_seats(notice) else None}
 
 
 def import_document(result: LicenseImport) -> Document:

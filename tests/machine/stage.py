@@ -24,7 +24,7 @@ from keycloak_license.model.record import (
     Worker,
 )
 from keycloak_license.model.seat import Claim
-from keycloak_license.services.ports import BeforeWrite, Ledger
+from keycloak_license.services.ports import BeforeWrite, Ledger, Outbox
 from tests.fakes import Unfollowed
 from tests.machine.look import Look
 from tests.machine.realm import Side
@@ -187,6 +187,10 @@ class WatchedLedger:
         record = self.ledger.load(realm, known_claims)
         self.stage.reach("after", "load")
         return record
+
+    @property
+    def outbox(self) -> Outbox:
+        return self.ledger.outbox
 
     def read_epoch(self, realm: str) -> int:
         return self.ledger.read_epoch(realm)

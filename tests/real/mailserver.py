@@ -73,6 +73,8 @@ class RealMailServer:
         """Whether the connection is cut when a mail has come, without an answer."""
         self.closes_after_each = False
         """Whether the connection is closed after each mail."""
+        self.on_mail: Callable[[], object] = lambda: None
+        """Called when a mail has come, before its answer."""
         self._encryption = encryption
         self._login = None if user is None else LoginPassword(user.encode(), password.encode())
         self._certified_for = certified_for
@@ -171,6 +173,7 @@ class RealMailServer:
         with self._changed:
             self.mails.append(mail)
             self._changed.notify_all()
+        self.on_mail()
 
     def _answer(self, smtp: "_Session", verb: str) -> Any:
         self.commands.append(verb)

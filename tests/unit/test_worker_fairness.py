@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from keycloak_license.model.application import Application
 from keycloak_license.model.realm import RealmSnapshot
 from keycloak_license.monitoring.metrics import Metrics
+from keycloak_license.services.delivery import Post
 from keycloak_license.services.following import Follower
 from keycloak_license.services.sharing import Membership
-from keycloak_license.worker import Ticker, run_worker
+from keycloak_license.worker import Postman, Ticker, run_worker
 from tests.fakes import MemoryLedger, SimulatedRealm
 from tests.unit.services.world import World
 
@@ -56,7 +57,8 @@ def working(realms: Sequence[SimulatedRealm]) -> Iterator[list[Ticker]]:
         for realm in realms
     ]
     stop = threading.Event()
-    worker = threading.Thread(target=run_worker, args=(tickers, 1, stop))
+    postman = Postman(Post(ledger.outbox, {}, []), metrics)
+    worker = threading.Thread(target=run_worker, args=(tickers, postman, 1, stop))
     worker.start()
     try:
         yield tickers

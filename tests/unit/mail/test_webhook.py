@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -115,6 +115,7 @@ def test_every_field_of_a_notice_is_in_its_data(hook: RealHook) -> None:
         at=NOW,
         number="L-1",
         customer="Žluťoučký kůň",
+        last_day=date(2026, 3, 31),
         stops_at=datetime(2026, 4, 1, tzinfo=PRAGUE),
         days_left=30,
         remedy=Remedy.RENEW,
@@ -127,6 +128,7 @@ def test_every_field_of_a_notice_is_in_its_data(hook: RealHook) -> None:
     assert body["data"] == {
         "number": "L-1",
         "customer": "Žluťoučký kůň",
+        "last_day": "2026-03-31",
         "stops_at": "2026-04-01T00:00:00+02:00",
         "days_left": 30,
         "remedy": "renew",
