@@ -61,7 +61,7 @@ class RealMailServer:
     ) -> None:
         self.mails: list[ReceivedMail] = []
         self.commands: list[str] = []
-        """The verbs that came: EHLO, AUTH, NOOP, RSET, MAIL, RCPT, DATA, CONTENT for a mail's end, and QUIT."""
+        """The verbs that came: EHLO, AUTH, NOOP, RSET, MAIL, RCPT, DATA, CONTENT where a mail ends, QUIT."""
         self.refused: dict[str, str] = {}
         """What is answered to which recipient, for example ``550 5.1.1 No such user``."""
         self.answers: dict[str, str] = {}
