@@ -12,8 +12,6 @@ from smtplib import SMTPServerDisconnected
 MAX_PROBLEM = 200
 """How many characters a problem has at most."""
 
-_ENDS_A_LINE = frozenset({"Cc", "Zl", "Zp"})
-
 
 def one_line(text: str) -> str:
     """Return a text as it may stand in a header: one line, no control character, nothing encoded.
@@ -21,9 +19,7 @@ def one_line(text: str) -> str:
     What looks like an encoded word is taken apart: `email` decodes it, line breaks included, and would
     write those out.
     """
-    shown = "".join(
-        " " if unicodedata.category(each) in _ENDS_A_LINE else each for each in without_surrogates(text)
-    )
+    shown = "".join(" " if unicodedata.category(each) == "Cc" else each for each in without_surrogates(text))
     return " ".join(shown.split()).replace("=?", "= ?")
 
 

@@ -82,7 +82,6 @@ class WebhookChannel:
                 timeout=self._target.timeout_seconds,
                 # Not the session's: the environment may name another bundle, which would go before it.
                 verify=verify if isinstance(verify, bool) else str(verify),
-                allow_redirects=False,
                 stream=True,
             ) as response:
                 return _judge(response.status_code, response.reason)
@@ -110,7 +109,7 @@ class WebhookChannel:
 
 
 class _Session(requests.Session):
-    """Knows no redirects; requests would read all of their bodies, even where it does not follow."""
+    """Follows no redirect; where requests is told not to, it still reads all of the body."""
 
     def get_redirect_target(self, _response: requests.Response) -> str | None:
         return None

@@ -61,7 +61,7 @@ class RealMailServer:
     ) -> None:
         self.mails: list[ReceivedMail] = []
         self.commands: list[str] = []
-        """The verbs that came: EHLO, AUTH, NOOP, RSET, MAIL, RCPT, DATA, and CONTENT for a mail's end."""
+        """The verbs that came: EHLO, AUTH, NOOP, RSET, MAIL, RCPT, DATA, CONTENT where a mail ends, QUIT."""
         self.refused: dict[str, str] = {}
         """What is answered to which recipient, for example ``550 5.1.1 No such user``."""
         self.answers: dict[str, str] = {}
@@ -270,6 +270,9 @@ class _Hooks:
 
     async def handle_RSET(self, smtp: _Session, *_: object) -> Any:  # noqa: N802 - aiosmtpd
         return self._owner._answer(smtp, "RSET")
+
+    async def handle_QUIT(self, smtp: _Session, *_: object) -> Any:  # noqa: N802 - aiosmtpd
+        return self._owner._answer(smtp, "QUIT")
 
     async def handle_MAIL(self, smtp: _Session, session: Session, *_: object) -> Any:  # noqa: N802 - aiosmtpd
         answer = self._owner._answer(smtp, "MAIL")

@@ -64,6 +64,7 @@ def test_everybody_gets_a_mail_of_their_own_over_one_connection_that_is_closed(
     assert [mail.recipients for mail in mails] == [(each,) for each in recipients]
     assert [mail.message["To"] for mail in mails] == recipients
     assert len({mail.connection for mail in mails}) == 1
+    assert server.commands[-1] == "QUIT"
     server.wait_for_goodbye()
 
 
@@ -78,6 +79,7 @@ def test_the_connection_is_closed_when_the_consumer_has_enough(server: RealMailS
     next(sending)
     sending.close()  # type: ignore[attr-defined]
 
+    assert server.commands[-1] == "QUIT"
     server.wait_for_goodbye()
     assert len(server.mails) == 1
 
@@ -90,6 +92,7 @@ def test_the_connection_is_closed_when_the_words_cannot_be_found(server: RealMai
 
     with pytest.raises(LookupError):
         sent(channel(server, write), deliveries("ann@example.org", "bob@example.org"))
+    assert server.commands[-1] == "QUIT"
     server.wait_for_goodbye()
 
 
@@ -305,7 +308,7 @@ def test_no_name_adds_a_header_a_recipient_or_a_command(server: RealMailServer, 
     assert len(mail.message.keys()) == 10
     assert "Bcc" not in mail.message
     assert len(mail.message["Subject"].splitlines()) == 1
-    assert server.commands == ["EHLO", "MAIL", "RCPT", "DATA", "CONTENT"]
+    assert server.commands == ["EHLO", "MAIL", "RCPT", "DATA", "CONTENT", "QUIT"]
 
 
 @pytest.mark.parametrize("subject", ["Přístup končí " * 40, "word " * 200, "x" * 900, "🔑" * 100])

@@ -153,7 +153,7 @@ def test_nothing_is_sent_in_the_clear_where_starttls_is_wanted(start: Start) -> 
     )
     with pytest.raises(ConfigurationError, match="offers no STARTTLS"):
         sender.check()
-    assert set(server.commands) == {"EHLO"}
+    assert set(server.commands) == {"EHLO", "QUIT"}
     server.wait_for_goodbye()
 
 
@@ -183,7 +183,7 @@ def test_a_check_sends_nothing_and_tells_what_it_found(server: RealMailServer) -
     found = channel(server).check()
 
     assert found == f"the mail server 127.0.0.1:{server.port} answers, not encrypted, without a login"
-    assert server.commands == ["EHLO", "NOOP"]
+    assert server.commands == ["EHLO", "NOOP", "QUIT"]
     server.wait_for_goodbye()
 
 
