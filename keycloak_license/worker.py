@@ -295,13 +295,16 @@ class Postman:
                 log.info("notice_delivered", **about)
                 if self._trouble.pop(channel, None):
                     log.info("notices_delivered_again", channel=channel)
+            case Unreachable() | Refused() if attempt.next_at is None:
+                self.metrics.count_notice(realm, channel, "given_up")
+                log.warning("notice_given_up", **about)
             case Unreachable():
                 self.metrics.count_notice(realm, channel, "put_off")
-                self._tell(channel, "unreachable", reason="unreachable")
             case Refused():
-                result = "refused" if attempt.next_at else "given_up"
-                self.metrics.count_notice(realm, channel, result)
-                log.warning("notice_refused", is_tried_again=attempt.next_at is not None, **about)
+                self.metrics.count_notice(realm, channel, "refused")
+                log.warning("notice_refused", **about)
+        if isinstance(attempt.outcome, Unreachable):
+            self._tell(channel, "unreachable", reason="unreachable")
 
     def _tell(self, what: str, trouble: str, reason: str) -> None:
         write = log.debug if self._trouble.get(what) == trouble else log.warning

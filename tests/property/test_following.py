@@ -8,6 +8,8 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keycloak_license.model.audience import NoticeTerms
+from keycloak_license.model.enforcement import MANAGE_LICENSES
 from keycloak_license.services.following import Follower
 from tests.unit.services.world import NOON, World
 
@@ -24,12 +26,21 @@ class Town:
     _numbers: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
+        self.world.notice_terms = NoticeTerms(expiry_days=(30, 3), usage_percents=(50, 90), has_mail=True)
+        self.boss = self.world.realm.create_role(MANAGE_LICENSES)
+        self.appoint(0)
         self.licenses = [self.world.sign(scope={"WFM": 2}, expires_on=date(2026, 5, 6))]
         self.world.import_file(self.licenses[0])
         self.follower = Follower(self.world.managed, 900, clock=lambda: 0.0)
 
     def hire(self, number: int) -> None:
         self.world.agents(f"user{number}-{next(self._numbers)}")
+
+    def appoint(self, number: int) -> None:
+        """Give somebody new the right to hear; some have no address."""
+        email = "eva@example.org" if number % 3 < 2 else None
+        user = self.world.realm.create_user(f"boss{number}-{next(self._numbers)}", email=email)
+        self.world.realm.grant(user, self.boss)
 
     def dismiss(self, number: int) -> None:
         self.world.realm.revoke(self._someone(number), self.world.agent)
@@ -96,6 +107,7 @@ acts = st.sampled_from(
     [
         Town.hire,
         Town.hire,
+        Town.appoint,
         Town.dismiss,
         Town.switch_account,
         Town.delete,
@@ -128,7 +140,7 @@ def test_after_looking_a_full_sync_would_change_nothing_and_say_the_same(
         assert town.follower._settled.record == town.world.ledger.load("acme")
         known = town.world.status(town.now)
         fresh = town.world.sync(town.now, dry_run=True)
-        assert fresh.changes == ()
+        assert (fresh.changes, fresh.notices) == ((), ())
         said = replace(fresh.realm, synced_at=known.synced_at, gaps=())
         assert sorted(said.warnings) == sorted(known.warnings)
         assert replace(said, warnings=()) == replace(known, warnings=())
