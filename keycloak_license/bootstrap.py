@@ -68,7 +68,7 @@ def open_realm(
         verifier=TrustedFolder(settings.trusted_keys),
         guard=_guard(settings.guard),
         patience_seconds=patience_for(settings) if patience is None else patience,
-        notice_terms=settings.notice_terms(),
+        notice_terms=settings.notice_terms(realm_name),
         enforcement=settings.enforcement_terms(realm_name),
     )
 

@@ -16,7 +16,7 @@ from keycloak_license.model.notice import (
     Unreachable,
 )
 
-CLAIM = timedelta(minutes=10)
+CLAIM = timedelta(hours=1)
 KEPT = timedelta(days=30)
 
 
@@ -42,8 +42,11 @@ class MemoryOutbox:
 
     def put(self, realm: str, telling: Telling, at: datetime) -> None:
         self._marks[realm] = tuple(sorted(telling.marks, key=lambda each: each.key))
+        at = min(at, self.clock())
         for each in telling.deliveries:
             self._entries.append(_Entry(replace(each, created_at=at), realm, at))
+        if telling.deliveries:
+            self._entries = [each for each in self._entries if not each.done_at or each.done_at >= at - KEPT]
 
     def marks(self, realm: str) -> tuple[Mark, ...]:
         return self._marks.get(realm, ())
@@ -51,7 +54,8 @@ class MemoryOutbox:
     def undelivered(self, realm: str) -> Undelivered:
         failed = [each for each in self._of([realm]) if each.due_at and each.delivery.attempts]
         given_up = [each for each in self._of([realm]) if each.is_given_up]
-        problems = [each.problem for each in self._of([realm]) if each in failed or each in given_up]
+        told = [each.problem for each in self._of([realm]) if each in failed or each in given_up]
+        problems = [each for each in told if each is not None]
         since = min((each.delivery.created_at for each in failed if each.delivery.created_at), default=None)
         return Undelivered(len(failed), since, problems[-1] if problems else None, len(given_up))
 
@@ -74,22 +78,24 @@ class MemoryOutbox:
     def record_delivered(self, delivery: Delivery, at: datetime) -> None:
         found = self._entry(delivery)
         found.due_at, found.claimed_until, found.problem, found.done_at = None, None, None, at
-        self._entries = [each for each in self._entries if not each.done_at or each.done_at >= at - KEPT]
 
     def record_problem(
-        self, delivery: Delivery, at: datetime, problem: str, next_at: datetime | None
+        self, delivery: Delivery, at: datetime, problem: str | None, next_at: datetime | None
     ) -> None:
         found = self._entry(delivery)
         found.delivery = replace(found.delivery, attempts=delivery.attempts + 1)
-        found.problem, found.due_at, found.claimed_until = problem, next_at, None
+        found.problem = found.problem if problem is None else problem
+        found.due_at, found.claimed_until = next_at, None
         if next_at is None:
             found.done_at, found.is_given_up = at, True
 
-    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime) -> None:
+    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime, attempts: int) -> None:
         for each in self._of(realms):
             is_waiting = each.due_at and each.due_at < until and each.claimed_until is None
             if each.delivery.channel is channel and is_waiting:
                 each.due_at = until
+                most = max(each.delivery.attempts, attempts)
+                each.delivery = replace(each.delivery, attempts=most)
 
     def hasten(self, realms: Sequence[str], now: datetime) -> None:
         for each in self._of(realms):

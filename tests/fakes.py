@@ -152,7 +152,7 @@ class SimulatedRealm:
 
     def _snapshot(self, applications: Sequence[Application]) -> RealmSnapshot:
         composites = {parent: frozenset(children) for parent, children in self._composites.items()}
-        asked = [*applications, MANAGERS]
+        asked = [*applications, *([MANAGERS] if self.terms.mode is Enforcement.DISABLE else [])]
         own = {role.id: role.name for role in self._roles.values() if self.terms.is_own(role)}
         counted = [role.id for role in self._roles.values() if any(app.counts(role) for app in asked)] + [
             *own

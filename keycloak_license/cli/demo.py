@@ -114,7 +114,7 @@ def _issue_license(place: _Place) -> bytes:
             "customer": "Acme",
             "issued_on": today.isoformat(),
             "starts_on": (today - timedelta(days=1)).isoformat(),
-            "expires_on": (today + timedelta(days=30)).isoformat(),
+            "expires_on": (today + timedelta(days=60)).isoformat(),
             "scope": {application: {"seats": seats} for application, seats in LICENSED_SEATS.items()},
         }
     )

@@ -23,11 +23,11 @@ from keycloak_license.cli.output import print_json
 from keycloak_license.errors import ConfigurationError, LedgerError, LicenseRefusedError, UnavailableError
 from keycloak_license.keycloak_api.probe import probe
 from keycloak_license.model.attributes import LICENSE_FILE
+from keycloak_license.model.audience import is_address
 from keycloak_license.model.check import Check, try_out
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import LicenseState, NotInForce, Reason
 from keycloak_license.model.notice import Channel, Delivered, Refused, TrialNotice, Unreachable
-from keycloak_license.plan.audience import is_address
 from keycloak_license.services.delivery import try_channel
 from keycloak_license.services.installation import check_installation
 from keycloak_license.services.observation import ManagedRealm

@@ -50,7 +50,7 @@ def read_realm(
     counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
     own = _find_own(structure, terms)
     holders = _HolderReader(client, structure, progress, known)
-    asked = [*counted, *own.roles, *(role.id for role in graph.roles.values() if MANAGERS.counts(role))]
+    asked = [*counted, *own.roles, *_manager_roles(terms, graph.roles)]
     holders.read_roles(sorted(containing_roles(graph.composites, asked) & graph.roles.keys()))
     if counted and not holders.users:
         holders.doubt_that_nobody_is_there()
@@ -103,6 +103,13 @@ def _find_own(structure: Structure, terms: EnforcementTerms) -> _Own:
         has_client=True,
         roles={role.id: role for role in structure.graph.roles.values() if terms.is_own(role)},
     )
+
+
+def _manager_roles(terms: EnforcementTerms, roles: Mapping[str, Role]) -> list[str]:
+    """Return the role of those who may not be locked out, where somebody could be."""
+    if terms.mode is not Enforcement.DISABLE:
+        return []
+    return [role.id for role in roles.values() if MANAGERS.counts(role)]
 
 
 def _concerns_gate(terms: EnforcementTerms, own: Iterable[Role]) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Engine,
     RowMapping,
     and_,
+    case,
     delete,
     func,
     insert,
@@ -36,8 +37,9 @@ from keycloak_license.model.notice import (
     Undelivered,
 )
 
-CLAIM = timedelta(minutes=10)
-"""How long one attempt may take; after that it counts as cut off, and somebody else tries."""
+CLAIM = timedelta(hours=1)
+"""How long one attempt may take, above all time-outs together; after that it counts as cut off, and
+somebody else tries."""
 KEPT = timedelta(days=30)
 """How long what was delivered or given up is kept."""
 
@@ -50,6 +52,18 @@ class SqlOutbox:
 
     def take(self, channel: Channel, realms: Sequence[str], now: datetime) -> Delivery | None:
         """Return the next delivery that is due, which is the caller's alone until he says what came of it."""
+        while (found := self._claim(channel, realms, now)) is not None:
+            try:
+                return _delivery(found)
+            except ValueError:
+                # A newer version of this program wrote it, and the others must not wait for that.
+                with writing(self._engine) as connection:
+                    problem = "it was written by another version"
+                    done = {"due_at": None, "claimed_until": None, "given_up_at": now, "problem": problem}
+                    _change(connection, outbox.c.number == found["number"], **done)
+        return None
+
+    def _claim(self, channel: Channel, realms: Sequence[str], now: datetime) -> RowMapping | None:
         is_due = and_(outbox.c.channel == channel, outbox.c.realm.in_(realms), outbox.c.due_at <= now)
         with reading(self._engine) as connection:
             if connection.scalar(select(outbox.c.number).where(is_due).limit(1)) is None:
@@ -62,37 +76,39 @@ class SqlOutbox:
             if found is None:
                 return None
             _change(connection, outbox.c.number == found["number"], claimed_until=clock + CLAIM)
-            return _delivery(found)
+            return found
 
     def record_delivered(self, delivery: Delivery, at: datetime) -> None:
-        """Keep that a delivery was taken over; what is long done is forgotten."""
+        """Keep that a delivery was taken over."""
         with writing(self._engine) as connection:
             done = {"due_at": None, "claimed_until": None, "problem": None}
             _change(connection, outbox.c.id == delivery.id, delivered_at=at, **done)
-            old = or_(outbox.c.delivered_at < at - KEPT, outbox.c.given_up_at < at - KEPT)
-            connection.execute(delete(outbox).where(old))
 
     def record_problem(
-        self, delivery: Delivery, at: datetime, problem: str, next_at: datetime | None
+        self, delivery: Delivery, at: datetime, problem: str | None, next_at: datetime | None
     ) -> None:
-        """Keep that an attempt failed, and when the next one is due; without one it is given up."""
+        """Keep that an attempt failed, and when the next one is due; without one it is given up.
+
+        Without a problem the last one stays.
+        """
         with writing(self._engine) as connection:
             _change(
                 connection,
                 outbox.c.id == delivery.id,
                 attempts=delivery.attempts + 1,
-                problem=problem,
+                problem=func.coalesce(problem, outbox.c.problem),
                 due_at=next_at,
                 claimed_until=None,
                 given_up_at=None if next_at else at,
             )
 
-    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime) -> None:
-        """Let nothing of a channel be due before; what somebody else is at stays his."""
+    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime, attempts: int) -> None:
+        """Let nothing of a channel be due before, as after so many attempts, but what somebody is at."""
         is_waiting = and_(outbox.c.due_at < until, outbox.c.claimed_until.is_(None))
+        of_channel = and_(outbox.c.channel == channel, outbox.c.realm.in_(realms))
+        most = case((outbox.c.attempts < attempts, attempts), else_=outbox.c.attempts)
         with writing(self._engine) as connection:
-            of_channel = and_(outbox.c.channel == channel, outbox.c.realm.in_(realms))
-            _change(connection, and_(of_channel, is_waiting), due_at=until)
+            _change(connection, and_(of_channel, is_waiting), due_at=until, attempts=most)
 
     def hasten(self, realms: Sequence[str], now: datetime) -> None:
         """Let everything that is not delivered be due now."""
@@ -105,10 +121,16 @@ class SqlOutbox:
 
 
 def put(connection: Connection, realm: str, telling: Telling, at: datetime) -> None:
-    """Keep what people have been told and, with it, what is to get to them."""
+    """Keep what people have been told and, with it, what is to get to them; what is long done goes.
+
+    `at` is judged from several clocks, while what is due goes by the one here.
+    """
     _put_marks(connection, realm, telling.marks)
     if telling.deliveries:
-        connection.execute(insert(outbox), [_row(realm, each, at) for each in telling.deliveries])
+        due_at = min(at, read_clock(connection))
+        connection.execute(insert(outbox), [_row(realm, each, due_at) for each in telling.deliveries])
+        old = or_(outbox.c.delivered_at < due_at - KEPT, outbox.c.given_up_at < due_at - KEPT)
+        connection.execute(delete(outbox).where(old))
 
 
 def read_marks(connection: Connection, realm: str) -> tuple[Mark, ...]:
@@ -124,7 +146,8 @@ def read_undelivered(connection: Connection, realm: str) -> Undelivered:
     failed = and_(of_realm, outbox.c.due_at.is_not(None), outbox.c.attempts > 0)
     given_up = and_(of_realm, outbox.c.given_up_at.is_not(None))
     count, since = connection.execute(select(func.count(), func.min(outbox.c.created_at)).where(failed)).one()
-    last = select(outbox.c.problem).where(or_(failed, given_up)).order_by(outbox.c.number.desc()).limit(1)
+    is_told = and_(or_(failed, given_up), outbox.c.problem.is_not(None))
+    last = select(outbox.c.problem).where(is_told).order_by(outbox.c.number.desc()).limit(1)
     return Undelivered(
         count=count,
         since=since,

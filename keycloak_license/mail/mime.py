@@ -13,18 +13,13 @@ from email.policy import SMTP, Policy
 
 from keycloak_license.mail.message import Message
 from keycloak_license.mail.trouble import one_line, without_surrogates
+from keycloak_license.model.audience import is_address
 from keycloak_license.model.notice import Delivery
 
-MAX_ADDRESS = 320
 MAX_NAME = 200
 MAX_WORD = 60
 """Characters of plain text that cannot be folded; longer words are encoded."""
 
-_ADDRESS = re.compile(
-    r"""(?P<local>[^\s@<>()\[\],:;"\\]+)
-      @ (?P<domain>[^\s@<>()\[\],:;"\\.]+ (?:\.[^\s@<>()\[\],:;"\\.]+)*)""",
-    re.VERBOSE,
-)
 _SENDER = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>\s*", re.DOTALL)
 _NO_TEXT = {each: None for each in range(0x20) if chr(each) not in "\t\n"}
 
@@ -43,10 +38,10 @@ class Mail:
 
 def parse_address(text: str, name: str = "") -> Address:
     """Return a bare address; `ValueError` for one that is none, or cannot be put into a header."""
-    found = _ADDRESS.fullmatch(text)
-    if found is None or one_line(text) != text or len(text) > MAX_ADDRESS:
+    if not is_address(text):
         raise ValueError("this is no mail address")
-    return Address(one_line(name)[:MAX_NAME], found["local"], found["domain"])
+    local, _, domain = text.rpartition("@")
+    return Address(one_line(name)[:MAX_NAME], local, domain)
 
 
 def parse_sender(text: str) -> Address:

@@ -8,7 +8,7 @@ import base64
 import smtplib
 import ssl
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -50,7 +50,10 @@ class MailServer:
     """None for no login."""
     password: str | None = field(default=None, repr=False)
     timeout_seconds: float = 30
-    """For connecting, and for each answer."""
+    """For connecting, and for each answer but one."""
+    content_timeout_seconds: float = 600
+    """How long it may look into a mail that it has: whoever gave up sooner would send it again and again (RFC
+    5321, 4.5.3.2.6)."""
     verify_tls: bool | Path = True
     """Or the path of a bundle of CAs."""
 
@@ -113,7 +116,7 @@ class SmtpChannel:
         except ValueError as error:
             return Refused(as_problem(str(error)))
         try:
-            return _transmit(connection.open(), mail)
+            return _transmit(connection.open(), mail, self._server.content_timeout_seconds)
         except _Trouble as trouble:
             return Unreachable(trouble.problem)
         except (OSError, ValueError) as error:
@@ -214,7 +217,7 @@ def _upgrade(client: smtplib.SMTP, server: MailServer, context: ssl.SSLContext) 
     if not client.has_extn("starttls"):
         raise _Trouble(
             f"{server} offers no STARTTLS, and nothing is sent in the clear",
-            "check its port, or choose another security",
+            "check mail.port, or set mail.tls, or mail.starttls to false",
         )
     client.starttls(context=context)
     client.ehlo_or_helo_if_needed()
@@ -225,12 +228,15 @@ def _log_in(client: smtplib.SMTP, server: MailServer) -> None:
         return
     if _LOGINS.isdisjoint(client.esmtp_features.get("auth", "").upper().split()):
         raise _Trouble(
-            f"{server} offers no login with a password", "check its port and security, or leave the user out"
+            f"{server} offers no login with a password",
+            "check mail.port, mail.tls and mail.starttls, or leave mail.username out",
         )
     code, words = _authenticate(client, server.username, server.password or "")
     if code not in {235, 503}:
         raise _Trouble(
-            f"the login is refused: {code} {words}", "check the user and the password", is_setting=code >= 500
+            f"the login is refused: {code} {words}",
+            "check mail.username and mail.password",
+            is_setting=code >= 500,
         )
 
 
@@ -251,7 +257,19 @@ def _authenticate(client: smtplib.SMTP, username: str, password: str) -> tuple[i
     return code, "" if any(each.lower() in said.lower() for each in secrets if each) else said
 
 
-def _transmit(client: smtplib.SMTP, mail: Mail) -> Outcome:
+@contextmanager
+def _patience(client: smtplib.SMTP, seconds: float) -> Iterator[None]:
+    """Wait so long for each answer inside the block."""
+    sock = client.sock
+    before = sock.gettimeout() if sock else None
+    if sock:
+        sock.settimeout(seconds)
+    yield
+    if sock:
+        sock.settimeout(before)
+
+
+def _transmit(client: smtplib.SMTP, mail: Mail, seconds: float) -> Outcome:
     if mail.is_international and not client.has_extn("smtputf8"):
         whose = Refused if mail.sender.isascii() else Unreachable
         return whose("the mail server takes no addresses beyond ASCII (SMTPUTF8)")
@@ -261,7 +279,8 @@ def _transmit(client: smtplib.SMTP, mail: Mail) -> Outcome:
     if answer[0] not in {250, 251}:
         return _refusal(*answer)
     try:
-        answer = client.data(mail.content)
+        with _patience(client, seconds):
+            answer = client.data(mail.content)
     except smtplib.SMTPDataError as error:
         return _refusal(error.smtp_code, error.smtp_error)
     return Delivered() if answer[0] == 250 else _refusal(*answer)
@@ -293,11 +312,11 @@ def _explain(server: MailServer, error: Exception) -> _Trouble:
                 f"{server} answers {error.smtp_code} {_text(error.smtp_error)}", _LATER, is_setting=False
             )
         case ssl.SSLCertVerificationError():
-            remedy, is_setting = "check its host, or set verify_tls to the file of its CA", True
+            remedy, is_setting = "check mail.host, or set mail.verify_tls to the file of its CA", True
         case ssl.SSLError():
-            remedy, is_setting = "check its port and security", True
+            remedy, is_setting = "check mail.port, mail.tls and mail.starttls", True
         case _:
-            remedy, is_setting = "check its host and port, and that it is up", False
+            remedy, is_setting = "check mail.host and mail.port, and that it is up", False
     why = explain(error, server.timeout_seconds)
     return _Trouble(f"{server} cannot be reached ({why})", remedy, is_setting=is_setting)
 

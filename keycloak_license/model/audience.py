@@ -4,9 +4,17 @@ The terms come from `settings`; addressees are found by `plan.audience` and kept
 can be told when Keycloak is away.
 """
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
 DEFAULT_LOCALE = "en"
+MAX_ADDRESS = 320
+_ADDRESS = re.compile(
+    r"""[^\s@<>()\[\],:;"\\]+
+      @ [^\s@<>()\[\],:;"\\.]+ (?:\.[^\s@<>()\[\],:;"\\.]+)*""",
+    re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,8 @@ class NoticeTerms:
     has_mail: bool = False
     """Whether there is a mail server."""
     has_webhook: bool = False
+    zone: tzinfo = UTC
+    """In which people read instants."""
 
 
 NO_NOTICES = NoticeTerms()
@@ -52,3 +62,12 @@ class Audience:
 
 
 NO_AUDIENCE = Audience()
+
+
+def is_address(text: str) -> bool:
+    """Whether mail can be sent there; Keycloak takes anything that an admin imports.
+
+    What looks like an encoded word is none: `email` would decode it, line breaks included.
+    """
+    is_harmless = text.isprintable() and "=?" not in text and len(text) <= MAX_ADDRESS
+    return is_harmless and _ADDRESS.fullmatch(text) is not None

@@ -81,11 +81,12 @@ class AccessEnded(RealmNotice):
 
     kind: Literal["access_ended"] = "access_ended"
     number: str
+    """Empty where no licence counts, and so is the customer."""
     customer: str
     stops_at: datetime | None
     """The first instant without access; None where it did not end by the calendar."""
     reason: Reason
-    """`EXPIRED`, `GRACE_OVER` or `OTHER_INSTALLATION`."""
+    """`EXPIRED`, `GRACE_OVER`, `OTHER_INSTALLATION`, or `NO_LICENSE` where none counts any more."""
     users: int
     seats: tuple[SeatsInUse, ...]
 

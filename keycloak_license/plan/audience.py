@@ -5,15 +5,12 @@ In: a `RealmSnapshot` and what is configured; out: addressees, addresses, and wh
 and "Ensure that all these users have an email address configured in their settings".
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from keycloak_license.model.audience import DEFAULT_LOCALE, Addressee, Audience, NoticeTerms
+from keycloak_license.model.audience import DEFAULT_LOCALE, Addressee, Audience, NoticeTerms, is_address
 from keycloak_license.model.enforcement import MANAGE_LICENSES, MANAGERS
 from keycloak_license.model.realm import RealmSnapshot
 from keycloak_license.plan.consumers import resolve_consumers
-
-_ADDRESS = re.compile(r"[^@\s<>()\[\],;:\"\\]+@[^@\s<>()\[\],;:\"\\]+")
 
 
 def find_addressees(snapshot: RealmSnapshot, known: Iterable[Addressee] = ()) -> tuple[Addressee, ...]:
@@ -24,8 +21,14 @@ def find_addressees(snapshot: RealmSnapshot, known: Iterable[Addressee] = ()) ->
         if user.enabled
     }
     if not snapshot.is_complete:
-        found = {each.user_id: each for each in known if each.user_id not in snapshot.users} | found
+        found = {each.user_id: each for each in known if _may_still_be(each, snapshot)} | found
     return tuple(sorted(found.values(), key=lambda each: (each.username, each.user_id)))
+
+
+def _may_still_be(known: Addressee, snapshot: RealmSnapshot) -> bool:
+    """Whether an incomplete read leaves it open; who comes from a federation reads as disabled without it."""
+    user = snapshot.users.get(known.user_id)
+    return user is None or user.enabled or user.provider_id is not None
 
 
 def make_audience(addressees: Iterable[Addressee], terms: NoticeTerms, locale: str | None) -> Audience:
@@ -57,8 +60,3 @@ def audience_warnings(addressees: Sequence[Addressee], terms: NoticeTerms) -> It
             f"Nobody hears when a licence ends or seats run out: give somebody with {MANAGE_LICENSES} a mail "
             "address, or name one in mail.administrators"
         )
-
-
-def is_address(text: str) -> bool:
-    """Whether mail can be sent there; Keycloak takes anything that an admin imports."""
-    return text.isprintable() and _ADDRESS.fullmatch(text) is not None

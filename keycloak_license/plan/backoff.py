@@ -17,9 +17,14 @@ GIVEN_UP_AFTER = timedelta(days=5)
 """As mail servers do with each other (RFC 5321, 4.5.4.1)."""
 
 
+def is_too_late(delivery: Delivery, now: datetime) -> bool:
+    """Whether it is so old that nobody is to be told any more."""
+    return delivery.created_at is not None and now - delivery.created_at >= GIVEN_UP_AFTER
+
+
 def next_attempt(delivery: Delivery, outcome: Refused | Unreachable, now: datetime) -> datetime | None:
     """Return when to try again; None when it was tried long enough."""
-    if delivery.created_at is not None and now - delivery.created_at >= GIVEN_UP_AFTER:
+    if is_too_late(delivery, now):
         return None
     is_refused = isinstance(outcome, Refused)
     longest = LONGEST_PAUSE_WHEN_REFUSED if is_refused else LONGEST_PAUSE_WHEN_AWAY

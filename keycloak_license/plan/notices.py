@@ -6,7 +6,7 @@ In: what a sync has found and what was told before; out: `Tidings`. Called by `p
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 
 from keycloak_license.model.audience import Audience, NoticeTerms
@@ -42,6 +42,8 @@ PATIENCE = timedelta(hours=1)
 REARM_PERCENT = 5
 """How far usage has to fall below a threshold before reaching it is told again."""
 _ENDING, _ENDED, _OVER, _NEAR = "access_ending", "access_ended", "over_limit", "near_limit"
+_GRANTED = "access_granted"
+"""A mark that nobody is told of: it remembers that there was something to lose."""
 _HELD, _FAILING, _INCOMPLETE = "releases_held", "syncs_failing", "reads_incomplete"
 
 
@@ -63,6 +65,17 @@ class NoticeInputs:
     """How long the guard holds."""
     is_disputed: bool = False
     """Whether this may be another installation's realm; then nothing is known of its seats."""
+    is_failing: bool = False
+    """Whether the sync before this one failed."""
+
+    @property
+    def at(self) -> datetime:
+        """When this is, as people there read it."""
+        return self.shown(self.now)
+
+    def shown(self, moment: datetime) -> datetime:
+        """Return an instant as people there read it."""
+        return moment.astimezone(self.terms.zone)
 
 
 def plan_notices(inputs: NoticeInputs) -> Tidings:
@@ -78,15 +91,19 @@ def plan_notices(inputs: NoticeInputs) -> Tidings:
 
 
 def plan_failure(
-    realm: str, failure: SyncFailure, audience: Audience, marks: Mapping[str, Mark], now: datetime
+    realm: str, failure: SyncFailure, audience: Audience, marks: Mapping[str, Mark], zone: tzinfo
 ) -> Tidings:
     """Return what is to be told after a sync that failed; all else is remembered as it was."""
+    now = failure.at
 
     def describe() -> SyncsFailing:
-        return SyncsFailing(realm=realm, at=now, since=failure.since, reason=failure.reason)
+        since = failure.since.astimezone(zone)
+        return SyncsFailing(realm=realm, at=now.astimezone(zone), since=since, reason=failure.reason)
 
     condition = Condition(_FAILING, describe, patience=PATIENCE, since=failure.since)
-    notices, after = tell([condition], marks, now, is_anybody_there=audience.is_there)
+    # One of an earlier failure says nothing of this one.
+    known = {key: mark for key, mark in marks.items() if mark.since == failure.since}
+    notices, after = tell([condition], known, now, is_anybody_there=audience.is_there)
     others = (mark for key, mark in marks.items() if key != _FAILING)
     return Tidings(notices, (*after, *others), audience)
 
@@ -108,9 +125,37 @@ def reached_days(standing: Standing, now: datetime, expiry_days: Iterable[int]) 
     return tuple(sorted(each for each in days if each >= left))
 
 
-def _ending_prefix(license_: License, *, is_in_grace: bool) -> str:
-    """Return what the thresholds of a licence have in common: "One mail per licence and threshold"."""
-    return f"{_ENDING} {'grace' if is_in_grace else 'expiry'} {license_.number} {license_.issue} "
+@dataclass(frozen=True, slots=True)
+class _Threshold:
+    """So many days before the end of one licence: "One mail per licence and threshold"."""
+
+    way: str
+    """How it ends."""
+    issue: str
+    days: int
+    number: str
+
+    @property
+    def key(self) -> str:
+        """What its mark is called; the number comes last, for there may be spaces in it."""
+        return f"{_ENDING} {self.way} {self.issue} {self.days} {self.number}"
+
+    def is_of(self, other: "_Threshold") -> bool:
+        """Whether both belong to the same end of the same licence."""
+        return (self.way, self.issue, self.number) == (other.way, other.issue, other.number)
+
+
+def _threshold(standing: Standing, license_: License, days: int) -> _Threshold:
+    way = "grace" if standing.is_last_in_grace else "expiry"
+    return _Threshold(way, str(license_.issue), days, license_.number)
+
+
+def _parse_threshold(key: str) -> _Threshold | None:
+    kind, *parts = key.split(" ", 4)
+    if kind != _ENDING:
+        return None
+    way, issue, days, number = parts
+    return _Threshold(way, issue, int(days), number)
 
 
 def _access_ends(inputs: NoticeInputs) -> Iterator[Condition]:
@@ -118,13 +163,13 @@ def _access_ends(inputs: NoticeInputs) -> Iterator[Condition]:
     license_ = standing.last_license
     if license_ is None:
         return
-    prefix = _ending_prefix(license_, is_in_grace=standing.is_last_in_grace)
-    told = (mark.key for mark in inputs.marks.values() if mark.told_at is not None)
-    told_days = [int(key.removeprefix(prefix)) for key in told if key.startswith(prefix)]
+    told = [_parse_threshold(mark.key) for mark in inputs.marks.values() if mark.told_at is not None]
     for number, days in enumerate(reached_days(standing, inputs.now, inputs.expiry_days)):
+        threshold = _threshold(standing, license_, days)
         # A later threshold says all that an earlier one would, also where the earlier one is set only now.
-        is_muted = number > 0 or any(each < days for each in told_days)
-        yield Condition(f"{prefix}{days}", partial(_describe_ending, inputs, license_), is_muted=is_muted)
+        is_told = any(each and each.is_of(threshold) and each.days < days for each in told)
+        describe = partial(_describe_ending, inputs, license_)
+        yield Condition(threshold.key, describe, is_muted=number > 0 or is_told)
 
 
 def _describe_ending(inputs: NoticeInputs, license_: License) -> AccessEnding:
@@ -133,7 +178,7 @@ def _describe_ending(inputs: NoticeInputs, license_: License) -> AccessEnding:
         raise ValueError("access that never ends is not about to")
     return AccessEnding(
         realm=report.realm,
-        at=inputs.now,
+        at=inputs.at,
         number=license_.number,
         customer=license_.customer,
         last_day=last_day(standing.stops_at),
@@ -147,18 +192,25 @@ def _describe_ending(inputs: NoticeInputs, license_: License) -> AccessEnding:
 
 def _access_has_ended(inputs: NoticeInputs) -> Iterator[Condition]:
     license_, reason = inputs.report.standing.license, inputs.report.standing.reason
+    describe = partial(_describe_ended, inputs)
     if license_ is not None and reason in {Reason.EXPIRED, Reason.GRACE_OVER, Reason.OTHER_INSTALLATION}:
-        key = f"{_ENDED} {reason} {license_.number} {license_.issue}"
-        yield Condition(key, partial(_describe_ended, inputs, license_))
+        yield Condition(f"{_ENDED} {reason} {license_.issue} {license_.number}", describe)
+    if reason is Reason.NO_LICENSE:
+        # Where there was none before, nobody has lost anything.
+        key = f"{_ENDED} {reason}"
+        if {_GRANTED, key} & inputs.marks.keys():
+            yield Condition(key, describe)
+    if inputs.report.standing.is_granted:
+        yield Condition(_GRANTED, describe, is_muted=True)
 
 
-def _describe_ended(inputs: NoticeInputs, license_: License) -> AccessEnded:
-    report = inputs.report
+def _describe_ended(inputs: NoticeInputs) -> AccessEnded:
+    report, license_ = inputs.report, inputs.report.standing.license
     return AccessEnded(
         realm=report.realm,
-        at=inputs.now,
-        number=license_.number,
-        customer=license_.customer,
+        at=inputs.at,
+        number=license_.number if license_ else "",
+        customer=license_.customer if license_ else "",
         stops_at=report.standing.stops_at,
         reason=report.standing.reason,
         users=_count_seated(inputs.allocations),
@@ -167,7 +219,7 @@ def _describe_ended(inputs: NoticeInputs, license_: License) -> AccessEnded:
 
 
 def _seats_run_out(inputs: NoticeInputs) -> Iterator[Condition]:
-    if inputs.report.standing.license is None:
+    if not inputs.report.standing.is_granted:
         return
     newly_waiting = {
         change.claim.application
@@ -187,7 +239,7 @@ def _describe_over(inputs: NoticeInputs, usage: ApplicationUsage, allocation: Al
     license_ = inputs.report.standing.license
     return OverLimit(
         realm=inputs.report.realm,
-        at=inputs.now,
+        at=inputs.at,
         application=usage.id,
         name=usage.name,
         limit=usage.seats or 0,
@@ -224,7 +276,7 @@ def _is_near(usage: ApplicationUsage, percent: int, *, was_near: bool) -> bool:
 def _describe_near(inputs: NoticeInputs, usage: ApplicationUsage, percent: int) -> NearLimit:
     return NearLimit(
         realm=inputs.report.realm,
-        at=inputs.now,
+        at=inputs.at,
         application=usage.id,
         name=usage.name,
         limit=usage.seats or 0,
@@ -248,9 +300,9 @@ def _describe_held(inputs: NoticeInputs) -> ReleasesHeld:
     }
     return ReleasesHeld(
         realm=inputs.report.realm,
-        at=inputs.now,
+        at=inputs.at,
         held=tuple(HeldSeats(usage.id, usage.name, _people(who)) for usage, who in names.items() if who),
-        release_at=min(each.since for each in held) + inputs.hold,
+        release_at=inputs.shown(min(each.since for each in held) + inputs.hold),
     )
 
 
@@ -258,9 +310,11 @@ def _reads_are_incomplete(inputs: NoticeInputs) -> Iterator[Condition]:
     if gaps := inputs.report.gaps:
 
         def describe() -> ReadsIncomplete:
-            since = inputs.marks[_INCOMPLETE].since if _INCOMPLETE in inputs.marks else inputs.now
+            since = inputs.shown(
+                inputs.marks[_INCOMPLETE].since if _INCOMPLETE in inputs.marks else inputs.now
+            )
             return ReadsIncomplete(
-                realm=inputs.report.realm, at=inputs.now, since=since, gaps=gaps[:MAX_NAMED]
+                realm=inputs.report.realm, at=inputs.at, since=since, gaps=gaps[:MAX_NAMED]
             )
 
         yield Condition(_INCOMPLETE, describe, patience=PATIENCE)
@@ -269,20 +323,22 @@ def _reads_are_incomplete(inputs: NoticeInputs) -> Iterator[Condition]:
 def _outlasts(inputs: NoticeInputs, mark: Mark) -> bool:
     """Whether a mark stays although what it stands for does not hold now.
 
-    What was told of the end of a licence stays told, also while another one covers it; but not when it was
-    told by a clock that was wrong, and is further off now than it was then.
+    That syncs fail holds until one has ended that did not follow on a failure: what is recorded may still
+    fail afterwards. Who waits while nobody has access hears of it when there is access again. What was told
+    of the end of a licence stays told, also while another one covers it; but not when it was told by a clock
+    that was wrong, and is further off now than it was then.
     """
-    if inputs.is_disputed:
-        return mark.key != _FAILING
-    if not mark.key.startswith(f"{_ENDING} "):
+    if mark.key == _FAILING:
+        return inputs.is_failing
+    standing, threshold = inputs.report.standing, _parse_threshold(mark.key)
+    if inputs.is_disputed or (not standing.is_granted and mark.key.split(" ")[0] in {_OVER, _NEAR}):
+        return True
+    if threshold is None:
         return False
-    standing = inputs.report.standing
     left, license_ = days_left(standing, inputs.now), standing.last_license
     if left is None or license_ is None:
         return True
-    prefix = _ending_prefix(license_, is_in_grace=standing.is_last_in_grace)
-    days = mark.key.removeprefix(prefix)
-    return days == mark.key or left <= int(days) + 1
+    return not threshold.is_of(_threshold(standing, license_, 0)) or left <= threshold.days + 1
 
 
 def _people(names: Sequence[str]) -> People:

@@ -66,6 +66,8 @@ class SyncInputs:
     """What people were told before."""
     addressees: tuple[Addressee, ...] = ()
     """Who was there to be told before."""
+    is_failing: bool = False
+    """Whether the sync before this one failed."""
     files: tuple[str, ...] = ()
     """Of the licences in force, and of those that only the realm has."""
     is_ledger_new: bool = False
@@ -140,6 +142,7 @@ def _plan_tidings(
             held_before=inputs.held,
             hold=inputs.guard.hold,
             is_disputed=inputs.is_disputed,
+            is_failing=inputs.is_failing,
         )
     )
 

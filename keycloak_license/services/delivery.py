@@ -8,7 +8,7 @@ between the other side's yes and our keeping it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from uuid import uuid4
 
@@ -24,9 +24,10 @@ from keycloak_license.model.notice import (
     Tidings,
     Unreachable,
 )
-from keycloak_license.plan.backoff import next_attempt
+from keycloak_license.plan.backoff import is_too_late, next_attempt
 from keycloak_license.services.ports import Carrier, Outbox
 
+BEHIND = timedelta(milliseconds=1)
 Clock = Callable[[], datetime]
 
 
@@ -80,9 +81,14 @@ def _deliver_by(post: Post, channel: Channel, clock: Clock) -> Iterator[Attempt]
     # What fails is due again later, so each is tried once.
     due_by = clock()
     in_hand: list[Delivery] = []
+    late: list[Attempt] = []
 
     def take_all() -> Iterator[Delivery]:
         while not post.should_stop() and (delivery := post.outbox.take(channel, post.realms, due_by)):
+            if is_too_late(delivery, due_by):
+                post.outbox.record_problem(delivery, due_by, None, None)
+                late.append(Attempt(delivery, Refused("it is too late to tell")))
+                continue
             in_hand[:] = [delivery]
             yield delivery
 
@@ -98,6 +104,7 @@ def _deliver_by(post: Post, channel: Channel, clock: Clock) -> Iterator[Attempt]
             yield _settle(post, delivery, Refused(f"a fault of ours ({type(error).__name__})"), clock())
         if not in_hand:
             raise
+    yield from late
 
 
 def _settle(post: Post, delivery: Delivery, outcome: Outcome, now: datetime) -> Attempt:
@@ -107,8 +114,10 @@ def _settle(post: Post, delivery: Delivery, outcome: Outcome, now: datetime) -> 
             return Attempt(delivery, outcome)
         case Refused() | Unreachable():
             next_at = next_attempt(delivery, outcome, now)
-            post.outbox.record_problem(delivery, now, outcome.problem, next_at)
+            # After the others, should it be this one that makes the other side go away.
+            last = next_at + BEHIND if next_at else None
+            post.outbox.record_problem(delivery, now, outcome.problem, last)
             if isinstance(outcome, Unreachable) and next_at is not None:
                 # The others would fare no better before.
-                post.outbox.put_off(delivery.channel, post.realms, next_at)
+                post.outbox.put_off(delivery.channel, post.realms, next_at, delivery.attempts + 1)
             return Attempt(delivery, outcome, next_at)

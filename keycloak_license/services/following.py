@@ -80,7 +80,7 @@ class Follower:
         if settled is None or self._is_time_to_read(is_needed=not settled.is_complete):
             return Look(is_read_due=True)
         try:
-            snapshot = self.managed.keycloak.refresh(self.managed.applications)
+            snapshot = self.managed.keycloak.refresh(self.managed.asked_about)
         except FAILURES:
             # A full read meets the same, and keeps account of it.
             self._settled = None
@@ -97,7 +97,7 @@ class Follower:
     def read(self, now: datetime) -> SyncReport:
         """Read everything and sync; the errors of `reconcile.run_once`."""
         began = self._clock()
-        report = self._sync(now, lambda: self.managed.keycloak.follow(self.managed.applications))
+        report = self._sync(now, lambda: self.managed.keycloak.follow(self.managed.asked_about))
         self._read_at, self._read_seconds = began, self._clock() - began
         return report
 

@@ -14,7 +14,7 @@ from keycloak_license.errors import LicenseRefusedError
 from keycloak_license.model.application import Application
 from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE
 from keycloak_license.model.audience import NO_NOTICES, NoticeTerms
-from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
+from keycloak_license.model.enforcement import MANAGERS, OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, UserReading
 from keycloak_license.model.record import RealmRecord, StoredLicense
@@ -47,6 +47,12 @@ class ManagedRealm:
     warnings: tuple[str, ...] = ()
     """What is known to be wrong with its configuration; part of every report."""
     enforcement: EnforcementTerms = OBSERVE_ONLY
+
+    @property
+    def asked_about(self) -> tuple[Application, ...]:
+        """Whose holders are read: those of the applications and, where people are told, who is told."""
+        is_telling = self.notice_terms.has_mail or self.notice_terms.has_webhook
+        return (*self.applications, MANAGERS) if is_telling else self.applications
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Observation:
 def observe(managed: ManagedRealm, now: datetime) -> Observation:
     """Read the realm and the ledger."""
     record = managed.ledger.load(managed.name)
-    return observe_in(managed, now, record, managed.keycloak.read(managed.applications))
+    return observe_in(managed, now, record, managed.keycloak.read(managed.asked_about))
 
 
 def observe_in(
@@ -130,6 +136,7 @@ def make_plan(
         read_warnings=(*doubted.values(), *_said(seen.clock.comparison, seen.other_realm)),
         notice_terms=managed.notice_terms,
         marks=seen.record.marks,
+        is_failing=seen.record.failure is not None,
         addressees=seen.record.last_sync.addressees if seen.record.last_sync else (),
         files=(*in_force, *doubted),
         is_ledger_new=seen.record.last_sync is None,

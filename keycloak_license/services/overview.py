@@ -148,12 +148,12 @@ def check_enforcement(managed: ManagedRealm, now: datetime) -> str:
 def describe_audience(managed: ManagedRealm) -> str:
     """Return who is told and who will not hear; `UnavailableError` where mail has nowhere to go."""
     terms = managed.notice_terms
-    addressees = find_addressees(managed.keycloak.read(managed.applications))
-    audience = make_audience(addressees, terms, None)
-    if terms.has_mail and not audience.is_there:
-        raise UnavailableError(" ".join(audience_warnings(addressees, terms)))
     if not terms.has_mail:
         return "nobody is told by mail"
+    addressees = find_addressees(managed.keycloak.read(managed.asked_about))
+    audience = make_audience(addressees, terms, None)
+    if not audience.addresses:
+        raise UnavailableError(" ".join(audience_warnings(addressees, terms)))
     deaf = ", ".join(each.username for each in without_address(addressees))
     told = f"{len(audience.addresses)} addresses are told"
     return f"{told}; without a usable address, and so not told: {deaf}" if deaf else told
@@ -195,7 +195,7 @@ def _undelivered_warnings(undelivered: Undelivered) -> Iterator[str]:
     if undelivered.given_up:
         yield (
             f"Notices were given up after five days ({undelivered.given_up} in the last 30): "
-            f"{undelivered.problem}"
+            f"{undelivered.problem or 'nobody has tried'}"
         )
 
 

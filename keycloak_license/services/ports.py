@@ -149,12 +149,15 @@ class Outbox(Protocol):
         """Keep that a delivery was taken over."""
 
     def record_problem(
-        self, delivery: Delivery, at: datetime, problem: str, next_at: datetime | None
+        self, delivery: Delivery, at: datetime, problem: str | None, next_at: datetime | None
     ) -> None:
-        """Keep that an attempt failed, and when the next one is due; without one it is given up."""
+        """Keep that an attempt failed, and when the next one is due; without one it is given up.
 
-    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime) -> None:
-        """Let nothing of a channel be due before."""
+        Without a problem the last one stays.
+        """
+
+    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime, attempts: int) -> None:
+        """Let nothing of a channel be due before, as after so many attempts."""
 
     def hasten(self, realms: Sequence[str], now: datetime) -> None:
         """Let everything that is not delivered be due now."""

@@ -81,6 +81,14 @@ def bring_in_line(
             if told is error:
                 raise
             raise told from error
+        except KeycloakLicenseError:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            fault = f"a fault of ours ({kind}): run keycloak-license --verbose sync, and report it"
+            with suppress(LedgerError):
+                _record_failure(managed, fence.lease, SyncFailure(failing_since or now, now, fault))
+            raise
     report = replace(plan.report, warnings=(*plan.report.warnings, *refused))
     done = SyncReport(
         report,
@@ -111,7 +119,7 @@ def _record_failure(managed: ManagedRealm, lease: Lease, failure: SyncFailure) -
         last.addressees if last else (), managed.notice_terms, last.locale if last else None
     )
     marks = {mark.key: mark for mark in record.marks}
-    tidings = plan_failure(managed.name, failure, audience, marks, failure.at)
+    tidings = plan_failure(managed.name, failure, audience, marks, managed.notice_terms.zone)
     managed.ledger.record_failure(lease, failure, make_telling(tidings))
 
 

@@ -154,8 +154,8 @@ class MailSettings(FrozenModel):
     """Address the mails come from; required with a host."""
     administrators: Annotated[tuple[MailAddress, ...], Expected("a list of mail addresses")] = ()
     """Addresses that get every mail, besides the users with the role manage-licenses."""
-    timeout_seconds: Annotated[int, Field(strict=True, ge=1, le=600)] = 30
-    """How long one answer of the mail server may take, in seconds."""
+    timeout_seconds: Annotated[int, Field(strict=True, ge=1, le=120)] = 30
+    """How long one answer of the mail server may take, in seconds; 600 where it looks into a whole mail."""
     expiry_notice_days: Annotated[
         tuple[Annotated[int, Field(strict=True, ge=0, le=3650)], ...],
         Expected("a list of whole numbers from 0 to 3650"),
@@ -183,7 +183,7 @@ class WebhookSettings(FrozenModel):
     """Where each notice is posted as JSON; null means nowhere."""
     secret: SecretStr | None = None
     """What posts are signed with: any text, or whsec_ and base64; required with an address."""
-    timeout_seconds: Annotated[int, Field(strict=True, ge=1, le=600)] = 10
+    timeout_seconds: Annotated[int, Field(strict=True, ge=1, le=120)] = 10
     """How long an answer may take, in seconds."""
     verify_tls: TlsCheck = True
     """Whether to check the certificate there, or the CA bundle to check it against."""
@@ -297,9 +297,10 @@ class Settings(FrozenModel):
             contact=realm.contact or administrators or "your administrator",
         )
 
-    def notice_terms(self) -> NoticeTerms:
-        """Return who is told of what."""
+    def notice_terms(self, name: str) -> NoticeTerms:
+        """Return who is told of what in a configured realm."""
         return NoticeTerms(
+            zone=self.realms[name].time_zone,
             expiry_days=self.mail.expiry_notice_days,
             usage_percents=self.mail.usage_notice_percents,
             administrators=self.mail.administrators,

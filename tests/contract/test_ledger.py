@@ -150,12 +150,12 @@ def test_each_kind_of_change_leaves_its_claim_and_its_event(
     )
 
 
-def test_a_failure_is_told_since_the_first_one_until_a_sync_is_recorded(ledger: Ledger) -> None:
+def test_a_failure_leaves_all_else_and_is_told_until_a_sync_is_recorded(ledger: Ledger) -> None:
     record_sync(ledger, sync(), assign("bob"))
     for minutes, reason in ((1, "no answer from LDAP"), (2, "no answer at all")):
         Failed("acme", NOON + timedelta(minutes=minutes), reason).write(ledger, "")
-    since, at = (NOON + timedelta(minutes=minutes) for minutes in (1, 2))
-    assert ledger.load("acme").failure == SyncFailure(since, at, "no answer at all")
+    at = NOON + timedelta(minutes=2)
+    assert ledger.load("acme").failure == SyncFailure(at, at, "no answer at all")
     assert ledger.load("acme").claims == (claim("bob"),)
 
     record_sync(ledger, sync(minutes=3), [])

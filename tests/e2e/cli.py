@@ -174,7 +174,7 @@ class Site:
             "customer": "Acme",
             "issued_on": day(-10),
             "starts_on": day(-10),
-            "expires_on": day(30),
+            "expires_on": day(60),
             "scope": {application: {"seats": count} for application, count in seats.items()},
             "exempt_users": ["eleveo.admin", "eleveotrain"],
             **changes,

@@ -185,7 +185,7 @@ def test_the_realm_has_exactly_the_attributes_of_the_contract(example: Site) -> 
         "license.access": "granted",
         "license.reason": "temporary",
         "license.issued_on": day(-10),
-        "license.expires_on": day(30),
+        "license.expires_on": day(60),
         "license.stops_at": f"{day(31)}T00:00:00+00:00",
         "license.scope": "ELEARNING,ODD,QM,WFM",
         **{

@@ -58,7 +58,7 @@ def test_a_refused_login_is_unreachable_and_a_setting_to_change(start: Start) ->
 
     said = only_problem(sender)
     assert said == "the login is refused: 535 5.7.8 Authentication credentials invalid"
-    with pytest.raises(ConfigurationError, match=r"^The login is refused: 535 .*: check the user"):
+    with pytest.raises(ConfigurationError, match=r"^The login is refused: 535 .*: check mail.username"):
         sender.check()
     assert "MAIL" not in server.commands
     server.wait_for_goodbye()
@@ -93,7 +93,7 @@ def test_a_login_at_a_server_that_knows_none_is_told(server: RealMailServer) -> 
     sender = channel(server, username=USER, password=PASSWORD)
 
     assert "offers no login" in only_problem(sender)
-    with pytest.raises(ConfigurationError, match="leave the user out"):
+    with pytest.raises(ConfigurationError, match=r"leave mail.username out"):
         sender.check()
 
 
@@ -118,7 +118,7 @@ def test_a_certificate_of_an_unknown_ca_is_not_trusted(
     )
 
     assert "cannot be reached (its certificate is not trusted: " in only_problem(sender)
-    with pytest.raises(ConfigurationError, match="set verify_tls to the file of its CA"):
+    with pytest.raises(ConfigurationError, match=r"set mail.verify_tls to the file of its CA"):
         sender.check()
     assert "AUTH" not in server.commands
     assert "MAIL" not in server.commands
@@ -161,7 +161,7 @@ def test_tls_at_a_plain_port_is_a_setting_to_change(server: RealMailServer) -> N
     sender = channel(server, security=Security.TLS)
 
     assert "cannot be reached (TLS failed: " in only_problem(sender)
-    with pytest.raises(ConfigurationError, match="check its port and security"):
+    with pytest.raises(ConfigurationError, match=r"check mail.port, mail.tls and mail.starttls"):
         sender.check()
 
 
@@ -193,7 +193,7 @@ def test_a_check_of_nobody_says_what_to_look_at(closed_port: int) -> None:
 
     assert str(caught.value) == (
         f"The mail server 127.0.0.1:{closed_port} cannot be reached (connection refused): "
-        "check its host and port, and that it is up"
+        "check mail.host and mail.port, and that it is up"
     )
 
 

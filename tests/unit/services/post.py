@@ -1,7 +1,7 @@
 """A world in which somebody hears: a realm, who manages its licences, and a letterbox."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from keycloak_license.model.audience import NoticeTerms
 from keycloak_license.model.enforcement import MANAGE_LICENSES
@@ -24,6 +24,8 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.world.notice_terms = self.terms
+        # Later than anything that tests play.
+        self.world.ledger.outbox.clock = lambda: datetime(9000, 1, 1, tzinfo=UTC)
         self.role = self.world.realm.create_role(MANAGE_LICENSES)
         self.eva = self.appoint("eva", "eva@example.org")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -58,10 +58,8 @@ def test_after_an_hour_without_a_server_each_mail_arrives_once_and_soon(scene: S
     ]
     # Five seconds doubled up to ten minutes, whatever number of mails waits.
     assert len(attempts) == 12
-    [warning] = scene.world.status(NOON + HOUR).warnings
-    assert warning.startswith(
-        "Notices wait to be delivered (1), the oldest since 2026-05-01 12:00:00+00:00: "
-    )
+    warning = scene.world.status(NOON + HOUR).warnings[-1]
+    assert warning.startswith("Notices wait to be delivered (3), the oldest since 2026-05-01 12:00:00+00:00:")
     scene.letterbox.is_unreachable = False
     for seconds in range(3600, 2 * 3600, 5):
         scene.deliver(NOON + timedelta(seconds=seconds))
@@ -71,6 +69,33 @@ def test_after_an_hour_without_a_server_each_mail_arrives_once_and_soon(scene: S
     assert recipients(scene.letterbox) == ALL
     for seconds in range(0, 3600, 5):
         assert scene.deliver(NOON + 2 * HOUR + timedelta(seconds=seconds)) == []
+
+
+@dataclass
+class Touchy(Letterbox):
+    """Hangs up on one recipient, every time."""
+
+    def send(self, deliveries: Iterable[Delivery]) -> Iterator[tuple[Delivery, Outcome]]:
+        for delivery in deliveries:
+            if delivery.recipient == "ann@example.org":
+                yield delivery, Unreachable("connection lost")
+                return
+            yield from super().send([delivery])
+
+
+def test_one_on_whom_the_server_hangs_up_keeps_the_others_back_for_seconds(scene: Scene) -> None:
+    scene.letterbox = Touchy()
+    for seconds in (0, 5, 10):
+        scene.deliver(NOON + timedelta(seconds=seconds))
+    assert recipients(scene.letterbox) == ALL[1:]
+
+
+def test_what_is_older_than_five_days_is_told_to_nobody(scene: Scene) -> None:
+    attempts = scene.deliver(NOON + 5 * DAY)
+    assert [each.outcome for each in attempts] == [Refused("it is too late to tell")] * 3
+    assert scene.letterbox.received == []
+    warning = scene.world.status(NOON + HOUR).warnings[-1]
+    assert warning == "Notices were given up after five days (3 in the last 30): nobody has tried"
 
 
 def test_whoever_is_eager_does_not_wait(scene: Scene) -> None:
@@ -119,7 +144,7 @@ def test_who_dies_before_keeping_that_it_was_delivered_delivers_it_a_second_time
         dying.setattr(outbox, "record_delivered", die)
         with pytest.raises(BrokenOutboxError):
             scene.deliver()
-    outbox.clock = lambda: NOON + DAY * 99_999
+    outbox.clock = lambda: datetime(9001, 1, 1, tzinfo=UTC)
     scene.deliver()
     assert len(scene.letterbox.received) == 4
     twice = [each for each in scene.letterbox.received if each.is_uncertain]

@@ -86,7 +86,7 @@ def test_sync_is_status_with_what_was_changed() -> None:
     report = world.sync(dry_run=True)
     document = sync_document(report)
 
-    assert document.keys() == STATUS | {"dry_run", "changes"}
+    assert document.keys() == STATUS | {"dry_run", "changes", "notices"}
     assert {key: document[key] for key in STATUS} == status_document(report.realm)
     assert document["dry_run"] is True
     boris, cyril = (world.realm.find_user(name) for name in ("boris", "cyril"))
