@@ -5,6 +5,7 @@ In: the configuration; out: a line a check, and the status of the worst. Registe
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Annotated
@@ -20,15 +21,21 @@ from keycloak_license.bootstrap import (
 )
 from keycloak_license.cli.invocation import Invocation, JsonOption, RealmOption, invocation_of, now
 from keycloak_license.cli.output import print_json
-from keycloak_license.errors import ConfigurationError, LedgerError, LicenseRefusedError, UnavailableError
+from keycloak_license.errors import (
+    ConfigurationError,
+    KeycloakLicenseError,
+    LedgerError,
+    LicenseRefusedError,
+    UnavailableError,
+)
 from keycloak_license.keycloak_api.probe import probe
 from keycloak_license.model.attributes import LICENSE_FILE
-from keycloak_license.model.audience import is_address
+from keycloak_license.model.audience import DEFAULT_LOCALE, is_address
 from keycloak_license.model.check import Check, try_out
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.license import LicenseState, NotInForce, Reason
-from keycloak_license.model.notice import Channel, Delivered, Refused, TrialNotice, Unreachable
-from keycloak_license.services.delivery import try_channel
+from keycloak_license.model.notice import Channel, Delivered, Delivery, Refused, TrialNotice, Unreachable
+from keycloak_license.services.delivery import make_delivery
 from keycloak_license.services.installation import check_installation
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.overview import (
@@ -128,25 +135,35 @@ def _notice_checks(
         return
     for channel in Channel:
         yield try_out(channel.value, partial(_describe_channel, carriers, channel))
-    trial = TrialNotice(realm=name, at=now())
     if address is not None:
-        yield try_out("test mail", partial(_try_channel, carriers, Channel.MAIL, trial, address))
+        trial = _trial(settings, name, Channel.MAIL, address)
+        yield try_out("test mail", partial(_try_channel, carriers, trial))
     if is_posting:
-        yield try_out("test post", partial(_try_channel, carriers, Channel.WEBHOOK, trial, ""))
+        trial = _trial(settings, name, Channel.WEBHOOK, "")
+        yield try_out("test post", partial(_try_channel, carriers, trial))
 
 
 def _describe_channel(carriers: Mapping[Channel, Carrier], channel: Channel) -> str:
     return carriers[channel].check() if channel in carriers else f"none is configured ({_SETTING[channel]})"
 
 
-def _try_channel(
-    carriers: Mapping[Channel, Carrier], channel: Channel, notice: TrialNotice, recipient: str
-) -> str:
+def _trial(settings: Settings, realm: str, channel: Channel, recipient: str) -> Delivery:
+    """Return a test in the language of the realm, where the ledger knows it."""
+    locale: str | None = None
+    with suppress(KeycloakLicenseError):
+        last_sync = open_database(settings).load(realm, known_claims=()).last_sync
+        locale = last_sync.locale if last_sync else None
+    at = now().astimezone(settings.realms[realm].time_zone)
+    return make_delivery(TrialNotice(realm=realm, at=at), channel, recipient, locale or DEFAULT_LOCALE)
+
+
+def _try_channel(carriers: Mapping[Channel, Carrier], trial: Delivery) -> str:
+    channel, recipient = trial.channel, trial.recipient
     if channel not in carriers:
         raise ConfigurationError(f"There is nowhere to send a test to: set {_SETTING[channel]}")
     if channel is Channel.MAIL and not is_address(recipient):
         raise ConfigurationError(f"{recipient!r} is no mail address: write it as name@example.org")
-    match try_channel(carriers[channel], channel, notice, recipient):
+    match next(outcome for _, outcome in carriers[channel].send([trial])):
         case Delivered():
             return f"handed over for {recipient}: see whether it arrives" if recipient else "accepted"
         case Refused(problem) | Unreachable(problem):

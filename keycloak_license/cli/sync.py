@@ -5,7 +5,6 @@ In: options; out: the sync report as text or JSON. Registered by `cli.main`.
 
 import os
 import sys
-from contextlib import suppress
 from dataclasses import replace
 from threading import Event
 from typing import Annotated
@@ -16,10 +15,10 @@ from keycloak_license.bootstrap import open_database, open_post, open_realm
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
 from keycloak_license.cli.output import print_changes, print_json, print_notices, print_report
 from keycloak_license.errors import HeldReleasesError, IncompleteSyncError, LedgerError
-from keycloak_license.model.notice import Delivered
+from keycloak_license.model.notice import Delivered, Unreachable
 from keycloak_license.model.report import RealmReport
 from keycloak_license.monitoring.metrics import Metrics
-from keycloak_license.services.delivery import Attempt, Post, deliver
+from keycloak_license.services.delivery import Post, deliver
 from keycloak_license.services.documents import status_document, sync_document
 from keycloak_license.services.following import Follower
 from keycloak_license.services.overview import read_status
@@ -68,16 +67,19 @@ def sync(
 
 def deliver_now(post: Post) -> tuple[str, ...]:
     """Deliver all that is there, however lately it was tried; return a sentence about what was not."""
-    tried: list[Attempt] = []
-    with suppress(LedgerError):
-        for attempt in deliver(post, now, is_eager=True):
-            tried.append(attempt)
-    problems = [each.outcome.problem for each in tried if not isinstance(each.outcome, Delivered)]
-    if not problems:
+    try:
+        tried = list(deliver(post, now, is_eager=True))
+    except LedgerError as error:
+        return (f"Not all notices were delivered: {error}",)
+    failed = [each.outcome for each in tried if not isinstance(each.outcome, Delivered)]
+    if not failed:
         return ()
+    # What a server says of one recipient may name him, and this may end in a log.
+    why = next(
+        (each.problem for each in failed if isinstance(each, Unreachable)), "see keycloak-license status"
+    )
     return (
-        f"Not all notices were delivered ({problems[-1]}): mend that, and the next sync or the worker tries "
-        "again",
+        f"Not all notices were delivered ({why}): mend that, and the next sync or the worker tries again",
     )
 
 

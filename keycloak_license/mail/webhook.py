@@ -38,9 +38,9 @@ class WebhookTarget:
     """Or the path of a bundle of CAs."""
 
     def __str__(self) -> str:
-        """Tell where it is, without the credentials that may stand in the address."""
+        """Tell where it is, as far as that is no secret: of many receivers the path is."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 class WebhookChannel:

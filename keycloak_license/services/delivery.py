@@ -57,11 +57,16 @@ def make_telling(tidings: Tidings) -> Telling:
     places = [(Channel.MAIL, address) for address in audience.addresses]
     places += [(Channel.WEBHOOK, "")] if audience.has_webhook else []
     deliveries = tuple(
-        Delivery(str(uuid4()), notice, channel, recipient, audience.locale)
+        make_delivery(notice, channel, recipient, audience.locale)
         for notice in tidings.notices
         for channel, recipient in places
     )
     return Telling(tidings.marks, deliveries)
+
+
+def make_delivery(notice: Notice, channel: Channel, recipient: str, locale: str) -> Delivery:
+    """Return a delivery with an id that no other ever has."""
+    return Delivery(str(uuid4()), notice, channel, recipient, locale)
 
 
 def deliver(post: Post, clock: Clock, *, is_eager: bool = False) -> Iterator[Attempt]:
@@ -69,12 +74,6 @@ def deliver(post: Post, clock: Clock, *, is_eager: bool = False) -> Iterator[Att
     if is_eager:
         post.outbox.hasten(post.realms, clock())
     return chain.from_iterable(_deliver_by(post, channel, clock) for channel in post.carriers)
-
-
-def try_channel(carrier: Carrier, channel: Channel, notice: Notice, recipient: str) -> Outcome:
-    """Send one notice at once, past the outbox; for `doctor`."""
-    delivery = Delivery(str(uuid4()), notice, channel, recipient)
-    return next(outcome for _, outcome in carrier.send([delivery]))
 
 
 def _deliver_by(post: Post, channel: Channel, clock: Clock) -> Iterator[Attempt]:

@@ -45,7 +45,7 @@ def example(keycloak: AdminApi, tmp_path_factory: pytest.TempPathFactory) -> Ite
         _add_odd_ones(realm)
         site = make_site(tmp_path_factory.mktemp("example"), realm, applications=EXAMPLE_APPLICATIONS)
         site.init().done()
-        site.call("import", site.license("EX-1", EXAMPLE_SEATS)).done()
+        site.call("import", site.license("EX-1", EXAMPLE_SEATS, expires_on=day(30))).done()
         yield site
 
 
@@ -185,7 +185,7 @@ def test_the_realm_has_exactly_the_attributes_of_the_contract(example: Site) -> 
         "license.access": "granted",
         "license.reason": "temporary",
         "license.issued_on": day(-10),
-        "license.expires_on": day(60),
+        "license.expires_on": day(30),
         "license.stops_at": f"{day(31)}T00:00:00+00:00",
         "license.scope": "ELEARNING,ODD,QM,WFM",
         **{

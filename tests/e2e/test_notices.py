@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ import pytest
 from sqlalchemy import update
 from standardwebhooks import Webhook
 
+from keycloak_license.bootstrap import open_database, open_post
 from keycloak_license.ledger.connection import create_ledger_engine, writing
 from keycloak_license.ledger.tables import outbox
+from keycloak_license.model.notice import Unreachable
+from keycloak_license.services.delivery import deliver
+from keycloak_license.settings import load_settings
 from tests.e2e.cli import Site, day, make_site
 from tests.e2e.test_worker import APPLICATIONS, EVERY_SECOND, Worker, free_port, map_role
 from tests.real.hook import RealHook
@@ -241,6 +246,36 @@ def test_while_the_mail_server_is_down_a_sync_says_so_and_the_next_one_delivers_
     company.sync()
     assert len(company.mailbox.mails) == 2
     assert not any("Notices" in each for each in company.site.status()["warnings"])
+
+
+def test_after_an_hour_without_a_server_each_mail_arrives_once(company: Company) -> None:
+    company.configure(usage_notice_percents=[])
+    company.mailbox.stop()
+    company.license(1)
+    company.hire("ann", "bob")
+    company.sync()
+    settings = load_settings(company.site.config, {})
+    with closing(open_database(settings)) as ledger:
+        begin = datetime.now(UTC)
+        realm = company.site.realm.name
+        post = open_post(settings, ledger, [realm])
+        attempts = [
+            attempt
+            for seconds in range(0, 3600, 5)
+            for attempt in deliver(post, partial(_after, begin, seconds))
+        ]
+        assert {type(each.outcome) for each in attempts} == {Unreachable}
+        assert len(attempts) < 15
+        company.mailbox.start()
+        for seconds in range(3600, 2 * 3600, 5):
+            attempts = list(deliver(post, partial(_after, begin, seconds)))
+            assert not attempts or seconds <= 3600 + 600
+    assert to_whom(company.mailbox.mails) == list(MANAGERS)
+    assert len({mail.message["Message-ID"] for mail in company.mailbox.mails}) == 2
+
+
+def _after(begin: datetime, seconds: int) -> datetime:
+    return begin + timedelta(seconds=seconds)
 
 
 def test_a_wrong_password_is_one_sentence_and_stands_nowhere(company: Company) -> None:

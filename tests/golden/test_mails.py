@@ -98,6 +98,9 @@ VARIANTS: dict[str, Notice] = {
     "access_ending-activate": replace(ENDING, days_left=3, remedy=Remedy.ACTIVATE, seats=ENDING.seats[1:]),
     "access_ending-unused": replace(ENDING, users=0, seats=()),
     "access_ended-grace_over": replace(ENDED, reason=Reason.GRACE_OVER, seats=ENDED.seats[:1]),
+    "access_ended-no_license": replace(
+        ENDED, reason=Reason.NO_LICENSE, stops_at=None, number="", customer=""
+    ),
     "access_ended-other_installation": replace(ENDED, reason=Reason.OTHER_INSTALLATION, stops_at=None),
     "over_limit-one": replace(OVER, waiting=People(("anna",)), limit=1, used=1),
     "over_limit-digest": replace(OVER, waiting=People(("anna", "žofie"), more=3), is_digest=True),

@@ -65,8 +65,13 @@ class RealHook:
         return self._server.server_port
 
     @property
+    def place(self) -> str:
+        """Where it is, without the path."""
+        return f"{self._scheme}://127.0.0.1:{self.port}"
+
+    @property
     def url(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self.port}/hook"
+        return f"{self.place}/hook"
 
     def wait_for(self, count: int) -> list[ReceivedRequest]:
         """Return the requests once there are so many."""
