@@ -44,8 +44,7 @@ def read_realm(
     Raises when it cannot be read at all, a right is missing, or Keycloak stops answering. A list that it
     answers badly becomes a gap: the snapshot may then show fewer users than there are.
     """
-    structure = read_structure(client)
-    server_time = client.present_server_time
+    structure, server_time = read_structure(client), client.present_server_time
     realm, graph = structure.realm, structure.graph
     counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
     own = _find_own(structure, terms)

@@ -18,7 +18,8 @@ from keycloak_license.model.seat import Claim
 from keycloak_license.plan.expiry import expiry_warnings, understood_days
 from keycloak_license.plan.lifecycle import judge
 from keycloak_license.plan.notices import due_keys, reached_days
-from keycloak_license.plan.outlook import look_out
+from keycloak_license.plan.outlook import Outlook, look_out
+from keycloak_license.plan.recovery import KnownLicenses
 from keycloak_license.services.observation import (
     ManagedRealm,
     Observation,
@@ -51,7 +52,7 @@ class _Settled:
     record: RealmRecord
     epoch: int
     """Of the lease: it counts on whenever anybody works on the realm."""
-    prospect: object
+    prospect: "_Prospect"
     """What would make another plan, though nobody has changed anything."""
     is_complete: bool
     is_behind: bool = False
@@ -164,8 +165,20 @@ def _is_same(one: RealmSnapshot, other: RealmSnapshot) -> bool:
     )
 
 
-def _foresee(managed: ManagedRealm, now: datetime, record: RealmRecord, snapshot: RealmSnapshot) -> object:
-    """Return all that a plan depends on besides users and what they hold."""
+@dataclass(frozen=True, slots=True)
+class _Prospect:
+    """All that a plan depends on besides users and what they hold; compared, never looked into."""
+
+    known: KnownLicenses
+    dispute: str | None
+    warnings: tuple[str, ...]
+    outlook: Outlook
+    reached_days: tuple[int, ...]
+    due_keys: tuple[str, ...]
+
+
+def _foresee(managed: ManagedRealm, now: datetime, record: RealmRecord, snapshot: RealmSnapshot) -> _Prospect:
+    """Return what a plan would be made of now, if nobody has changed anything."""
     seen = observe_in(managed, now, record, snapshot)
     genuine, warnings = verify_licenses(managed.verifier, seen.licenses)
     standing = judge(genuine, seen.installation, seen.now)
@@ -174,4 +187,5 @@ def _foresee(managed: ManagedRealm, now: datetime, record: RealmRecord, snapshot
     held = record.last_sync.held if record.last_sync else ()
     outlook = look_out(standing, seen.clock, held, managed.guard, said)
     reached = reached_days(standing, seen.now, understood_days(snapshot.attributes, days))
-    return seen.known, seen.dispute, warnings, outlook, reached, due_keys(record.marks, seen.now)
+    due = due_keys(record.marks, seen.now)
+    return _Prospect(seen.known, seen.dispute, warnings, outlook, reached, due)
