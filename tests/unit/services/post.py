@@ -8,9 +8,9 @@ from keycloak_license.model.enforcement import MANAGE_LICENSES
 from keycloak_license.model.notice import Channel, Delivery, Notice
 from keycloak_license.services.delivery import Attempt, Post, deliver
 from tests.fake_outbox import Letterbox
-from tests.unit.services.world import NOON, World
+from tests.unit.services.world import NOON, PRAGUE, World
 
-MAIL = NoticeTerms(expiry_days=(30,), usage_percents=(90,), has_mail=True)
+MAIL = NoticeTerms(expiry_days=(30,), usage_percents=(90,), has_mail=True, zone=PRAGUE)
 
 
 @dataclass

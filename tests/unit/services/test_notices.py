@@ -1,16 +1,21 @@
 """What people are told, when, and how often."""
 
+import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from keycloak_license.errors import UnavailableError
+from keycloak_license.mail.messages import compose
 from keycloak_license.model.audience import NoticeTerms
 from keycloak_license.model.license import LicenseType, Reason
 from keycloak_license.model.notice import (
     AccessEnded,
     AccessEnding,
+    Delivery,
     NearLimit,
     OverLimit,
     People,
@@ -163,6 +168,75 @@ def test_a_realm_that_may_be_another_installations_is_told_as_blocked(scene: Sce
     assert scene.sync(NOON + 2 * HOUR) == []
 
 
+def test_when_no_licence_counts_any_more_it_is_told(scene: Scene) -> None:
+    [stored] = scene.world.ledger.load("acme").licenses
+    verifier = scene.world.verifier
+    kept = verifier.verify(stored.file.encode())
+    verifier.distrust(kept)
+    [notice] = scene.sync(NOON + HOUR)
+    assert isinstance(notice, AccessEnded)
+    assert (notice.reason, notice.number, notice.users) == (Reason.NO_LICENSE, "", 3)
+    assert scene.sync(NOON + 2 * HOUR) == []
+    scene.world.trust(kept)
+    assert scene.sync(NOON + 3 * HOUR) == []
+    verifier.distrust(kept)
+    assert kinds(scene.sync(NOON + 4 * HOUR)) == ["access_ended"]
+
+
+def test_numbers_with_spaces_are_no_other_numbers() -> None:
+    scene = Scene(replace(MAIL, expiry_days=(300,)))
+    for number in ("ACME 1", "ACME", "1 ACME"):
+        scene.world.import_file(scene.world.sign(number=number))
+        assert [each.number for each in scene.sync() if isinstance(each, AccessEnding)] == [number]
+
+
+def test_a_realm_that_moves_over_midnight_and_back_is_told_once() -> None:
+    scene = Scene()
+    world = scene.world
+    world.import_file(world.sign())
+    late = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)  # 1 December in Prague, thirty days before the last one
+    assert kinds(scene.sync(late)) == ["access_ending"]
+    world.zone = ZoneInfo("UTC")
+    assert scene.sync(late + MINUTE) == []
+    world.zone = PRAGUE
+    assert scene.sync(late + 2 * MINUTE) == []
+
+
+def test_what_a_wrong_clock_has_told_is_told_again_when_it_is_time(scene: Scene) -> None:
+    assert kinds(scene.sync(on("2026-12-15"))) == ["access_ending"]
+    # Set right: what it leapt to is not believed yet.
+    assert scene.sync(NOON + DAY) == []
+    for days in range(2, 220):
+        told = scene.sync(NOON + days * DAY)
+        if told:
+            break
+    assert (kinds(told), (NOON + days * DAY).date()) == (["access_ending"], date(2026, 12, 1))
+
+
+def test_instants_are_those_of_the_realms_zone(scene: Scene) -> None:
+    for delivery in _trouble(scene):
+        found = set(re.findall(r"UTC[+-]\d\d:\d\d", compose(delivery).text))
+        assert found
+        assert found <= {"UTC+02:00", "UTC+01:00"}
+
+
+def _trouble(scene: Scene) -> list[Delivery]:
+    """What is told of people who wait, incomplete reads and an outage."""
+    scene.world.agents("dan", "eli", "fay")
+    scene.world.realm.silent_providers = {"ldap"}
+    scene.world.sync(NOON)
+    scene.world.sync(NOON + HOUR)
+    found = scene.collect(NOON + HOUR)
+    scene.world.realm.is_unreachable = True
+    for hours in (2, 3):
+        with pytest.raises(UnavailableError):
+            scene.world.sync(NOON + hours * HOUR)
+    found += scene.collect(NOON + 3 * HOUR)
+    told = sorted(each.notice.kind for each in found)
+    assert told == ["over_limit", "reads_incomplete", "syncs_failing"]
+    return found
+
+
 # --- seats
 
 
@@ -253,6 +327,21 @@ def test_near_the_limit_it_is_told_once_until_usage_has_fallen_well_below() -> N
     assert fall_and_rise(2, NOON + 2 * HOUR) == ["near_limit"]
 
 
+def test_in_a_large_licence_usage_has_to_fall_five_points() -> None:
+    scene = Scene()
+    world = scene.world
+    users = world.agents(*(f"user{number:02}" for number in range(90)))
+    world.import_file(world.sign(scope={"WFM": 100}))
+    assert kinds([each.notice for each in scene.collect()]) == ["near_limit"]
+    for count, expected in ((4, []), (5, ["near_limit"])):
+        for user in users[:count]:
+            world.realm.revoke(user, world.agent)
+        told = scene.sync(NOON + count * HOUR)
+        for user in users[:count]:
+            world.realm.grant(user, world.agent)
+        assert kinds(told + scene.sync(NOON + count * HOUR + MINUTE)) == expected
+
+
 def test_of_several_thresholds_the_highest_that_is_reached_is_told() -> None:
     scene = Scene(replace(MAIL, usage_percents=(50, 75, 95)))
     world = scene.world
@@ -309,6 +398,71 @@ def test_syncs_that_fail_are_told_after_an_hour_to_whom_was_there_before(scene: 
         with pytest.raises(UnavailableError):
             scene.world.sync(NOON + 4 * HOUR + minutes * MINUTE)
     assert scene.collect(NOON + 5 * HOUR) == []
+
+
+def test_writes_that_fail_are_told_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise UnavailableError("The simulated Keycloak does not answer writes")
+
+    def attempt(minutes: int) -> list[str]:
+        now = NOON + minutes * MINUTE
+        scene.world.realm.attributes.pop("license.state", None)
+        with pytest.raises(UnavailableError):
+            scene.world.sync(now)
+        return [each.notice.kind for each in scene.collect(now)]
+
+    for begin in (0, 300):
+        with monkeypatch.context() as failing:
+            failing.setattr(scene.world.realm, "write_attributes", fail)
+            told = [kind for minutes in range(begin, begin + 180, 10) for kind in attempt(minutes)]
+        assert told == ["syncs_failing"]
+        assert scene.sync(NOON + (begin + 190) * MINUTE) == []
+
+
+def test_each_outage_is_told(scene: Scene) -> None:
+    told = []
+    for minutes in range(0, 600, 20):
+        now = NOON + minutes * MINUTE
+        scene.world.realm.is_unreachable = minutes % 200 != 180
+        with suppress(UnavailableError):
+            scene.world.sync(now)
+        told += [(minutes, each.notice.kind) for each in scene.collect(now)]
+    assert told == [(minutes, "syncs_failing") for minutes in (60, 260, 460)]
+
+
+def test_a_fault_of_ours_counts_as_a_failure(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("ann")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(scene.world.realm, "read", fail)
+        for minutes in (0, 60):
+            with pytest.raises(KeyError):
+                scene.world.sync(NOON + minutes * MINUTE)
+    [delivery] = scene.collect(NOON + HOUR)
+    assert isinstance(delivery.notice, SyncsFailing)
+    assert delivery.notice.reason.startswith("a fault of ours (KeyError): ")
+
+
+def test_who_waits_while_nobody_has_access_hears_when_there_is_access_again(scene: Scene) -> None:
+    world = scene.world
+    world.import_file(world.sign(number="T-2", expires_on=date(2026, 5, 2), scope={"WFM": 3}), NOON)
+    scene.sync(on("2026-05-02", 23))
+    assert kinds(scene.sync(on("2026-05-03"))) == ["access_ended"]
+    world.agents("fay")
+    assert scene.sync(on("2026-05-03", 9)) == []
+    world.import_file(world.sign(number="T-3", scope={"WFM": 3}), on("2026-05-03", 10))
+    assert kinds(scene.sync(on("2026-05-03", 11))) == ["over_limit"]
+
+
+def test_who_waited_before_it_ended_is_not_told_of_again(scene: Scene) -> None:
+    world = scene.world
+    world.agents("dan", "eli", "fay")
+    world.import_file(world.sign(number="T-2", expires_on=date(2026, 5, 2), scope={"WFM": 5}), NOON)
+    assert "over_limit" in kinds(scene.sync(NOON))
+    assert kinds(scene.sync(on("2026-05-03"))) == ["access_ended"]
+    world.import_file(world.sign(number="T-3", scope={"WFM": 5}), on("2026-05-03", 10))
+    assert scene.sync(on("2026-05-03", 11)) == []
 
 
 def test_what_was_told_before_an_outage_is_not_told_again_after_it(scene: Scene) -> None:
@@ -420,6 +574,25 @@ def test_whoever_an_incomplete_read_does_not_show_still_hears(scene: Scene) -> N
     scene.world.agents("dan", "eli", "fay")
     scene.world.sync(NOON + HOUR)
     assert {each.recipient for each in scene.collect(NOON + HOUR)} == {"eva@example.org", "lea@example.org"}
+
+
+@pytest.mark.parametrize("trouble", ["unreadable", "disabled"])
+def test_an_incomplete_read_makes_nobody_deaf(trouble: str) -> None:
+    scene = Scene()
+    realm = scene.world.realm
+    lea = realm.create_user("lea", email="lea@example.org", provider="ldap")
+    for role in (scene.role, scene.world.agent):
+        realm.grant(lea, role)
+    scene.world.import_file(scene.world.sign(scope={"WFM": 9}))
+    scene.sync(NOON)
+    if trouble == "unreadable":
+        realm.unreadable = {scene.role}
+    else:
+        realm.disabled_providers = {"ldap"}
+    scene.world.sync(NOON + MINUTE)
+    last = scene.world.ledger.load("acme").last_sync
+    assert last
+    assert [each.username for each in last.addressees] == ["eva", "lea"]
 
 
 def test_access_that_ends_while_nobody_works_is_told_when_somebody_does(scene: Scene) -> None:
