@@ -37,6 +37,7 @@ class MemoryOutbox:
 
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """What claims go by."""
+    claim: timedelta = CLAIM
     _entries: list[_Entry] = field(default_factory=list)
     _marks: dict[str, tuple[Mark, ...]] = field(default_factory=dict)
 
@@ -72,7 +73,7 @@ class MemoryOutbox:
             return None
         _, _, found = min(free)
         is_uncertain = found.claimed_until is not None
-        found.claimed_until = self.clock() + CLAIM
+        found.claimed_until = self.clock() + self.claim
         return replace(found.delivery, is_uncertain=is_uncertain)
 
     def record_delivered(self, delivery: Delivery, at: datetime) -> None:

@@ -47,8 +47,9 @@ KEPT = timedelta(days=30)
 class SqlOutbox:
     """The deliveries of a ledger; threads may share it. Every method may raise `LedgerError`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, claim: timedelta = CLAIM) -> None:
         self._engine = engine
+        self._claim_duration = claim
 
     def take(self, channel: Channel, realms: Sequence[str], now: datetime) -> Delivery | None:
         """Return the next delivery that is due, which is the caller's alone until he says what came of it."""
@@ -75,7 +76,9 @@ class SqlOutbox:
             found = connection.execute(query).mappings().first()
             if found is None:
                 return None
-            _change(connection, outbox.c.number == found["number"], claimed_until=clock + CLAIM)
+            _change(
+                connection, outbox.c.number == found["number"], claimed_until=clock + self._claim_duration
+            )
             return found
 
     def record_delivered(self, delivery: Delivery, at: datetime) -> None:

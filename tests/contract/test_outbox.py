@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from keycloak_license.ledger import outbox as sql
 from keycloak_license.ledger.connection import writing
+from keycloak_license.ledger.outbox import SqlOutbox
 from keycloak_license.ledger.store import SqlLedger
 from keycloak_license.ledger.tables import outbox as outbox_table
 from keycloak_license.model.audience import Addressee
@@ -40,7 +40,7 @@ from keycloak_license.model.notice import (
 from keycloak_license.model.record import SyncFailure
 from keycloak_license.services.lease import hold_lease
 from keycloak_license.services.ports import Ledger
-from tests import fake_outbox
+from tests.fakes import MemoryLedger
 from tests.leased import record_sync
 from tests.unit.ledger.samples import NOON, assign, sync
 
@@ -201,15 +201,18 @@ def test_whoever_is_eager_has_everything_due_now(ledger: Ledger) -> None:
     assert take(ledger, NOON + DAY) is None
 
 
-def test_what_was_cut_off_is_taken_again_later_as_uncertain(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (fake_outbox, sql):
-        monkeypatch.setattr(module, "CLAIM", timedelta())
+def test_what_was_cut_off_is_taken_again_later_as_uncertain(ledger: Ledger) -> None:
     tell(ledger, delivery := mail())
-    assert not taken(ledger).is_uncertain
-    again = taken(ledger)
-    assert (again.id, again.is_uncertain) == (delivery.id, True)
+    impatient = ledger.outbox
+    if isinstance(ledger, SqlLedger):
+        impatient = SqlOutbox(ledger._engine, claim=timedelta())
+    if isinstance(ledger, MemoryLedger):
+        ledger.outbox.claim = timedelta()
+    first, again = (impatient.take(Channel.MAIL, ["acme"], NOON) for _ in range(2))
+    assert first
+    assert again
+    assert (first.is_uncertain, again.is_uncertain) == (False, True)
+    assert again.id == delivery.id
 
 
 def test_what_was_done_long_ago_is_forgotten(ledger: Ledger) -> None:
