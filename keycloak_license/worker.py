@@ -4,6 +4,7 @@ In: a ticker for each realm and an interval; out: log lines and metrics. Called 
 comes late is run, ticks that pile up are run once, and a realm is never synced twice at the same time.
 """
 
+import re
 import signal
 import time
 from collections import Counter
@@ -41,8 +42,7 @@ READING_THREADS = 2
 """More full reads at once take Keycloak as long as one after the other."""
 WITHOUT_SYNC = frozenset({"unchanged", "postponed", "left"})
 """What may come of a look that leads to no sync."""
-POSTING = " posting"
-"""No realm of Keycloak begins with a space."""
+ADDRESS = re.compile(r"\S+@\S+")
 STOP_SECONDS = 8.0
 """Below the ten seconds after which container runtimes kill."""
 
@@ -78,7 +78,7 @@ def run_worker(tickers: Sequence["Ticker"], postman: "Postman", interval_seconds
             tick, "interval", [ticker], seconds=interval_seconds, id=ticker.realm, next_run_time=first
         )
     if postman.post.carriers:
-        scheduler.add_job(postman, "interval", seconds=interval_seconds, id=POSTING, executor="posting")
+        scheduler.add_job(_keep_posting, args=[postman, interval_seconds, stop], executor="posting")
     beat = Beat(tickers[0].membership, tickers[0].metrics)
     # Before the first look, so that who joins takes no more than its share.
     beat()
@@ -263,7 +263,7 @@ class Beat:
 class Postman:
     """Brings out what is due each time it is called; trouble is logged as it begins, changes and ends.
 
-    No line of it holds an address, nor what a server has said, for that may hold one.
+    No line of it holds an address, nor what a server has said of one notice, for that may hold one.
     """
 
     post: Post
@@ -276,9 +276,9 @@ class Postman:
             for attempt in deliver(self.post, lambda: datetime.now(UTC)):
                 self._note(attempt)
         except KeycloakLicenseError as error:
-            self._tell("outbox", str(error), reason=str(error))
+            self._tell("outbox", str(error))
         except Exception as error:
-            self._tell("outbox", type(error).__name__, reason=type(error).__name__)
+            self._tell("outbox", type(error).__name__)
             log.debug("notices_not_delivered_at", exc_info=True)
         else:
             self._trouble.pop("outbox", None)
@@ -286,7 +286,7 @@ class Postman:
     def _note(self, attempt: Attempt) -> None:
         delivery = attempt.delivery
         channel, realm = delivery.channel.value, delivery.notice.realm
-        about = {"realm": realm, "kind": delivery.notice.kind, "channel": channel}
+        about = {"realm": realm, "kind": delivery.notice.kind, "channel": channel, "id": delivery.id}
         if delivery.is_uncertain:
             log.warning("notice_maybe_delivered_twice", **about)
         match attempt.outcome:
@@ -304,12 +304,12 @@ class Postman:
                 self.metrics.count_notice(realm, channel, "refused")
                 log.warning("notice_refused", **about)
         if isinstance(attempt.outcome, Unreachable):
-            self._tell(channel, "unreachable", reason="unreachable")
+            self._tell(channel, ADDRESS.sub("[masked]", attempt.outcome.problem))
 
-    def _tell(self, what: str, trouble: str, reason: str) -> None:
-        write = log.debug if self._trouble.get(what) == trouble else log.warning
+    def _tell(self, what: str, reason: str) -> None:
+        write = log.debug if self._trouble.get(what) == reason else log.warning
         write("notices_not_delivered", by=what, reason=reason)
-        self._trouble[what] = trouble
+        self._trouble[what] = reason
 
 
 def stop_on_signals(stop: Event) -> None:
@@ -327,6 +327,11 @@ def _keep_beating(beat: Beat, scheduler: BackgroundScheduler, stop: Event) -> No
         for realm in beat():
             scheduler.modify_job(realm, next_run_time=datetime.now(UTC))
     beat.end()
+
+
+def _keep_posting(postman: Postman, interval_seconds: int, stop: Event) -> None:
+    while not stop.wait(interval_seconds):
+        postman()
 
 
 def _log_late_tick(event: JobEvent) -> None:

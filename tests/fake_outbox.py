@@ -43,11 +43,20 @@ class MemoryOutbox:
 
     def put(self, realm: str, telling: Telling, at: datetime) -> None:
         self._marks[realm] = tuple(sorted(telling.marks, key=lambda each: each.key))
+        if telling.addresses is not None:
+            self._take_back(realm, telling.addresses)
         at = min(at, self.clock())
         for each in telling.deliveries:
             self._entries.append(_Entry(replace(each, created_at=at), realm, at))
         if telling.deliveries:
             self._entries = [each for each in self._entries if not each.done_at or each.done_at >= at - KEPT]
+
+    def _take_back(self, realm: str, addresses: Sequence[str]) -> None:
+        def is_to_stay(each: _Entry) -> bool:
+            is_waiting_mail = each.delivery.channel is Channel.MAIL and each.due_at is not None
+            return each.realm != realm or not is_waiting_mail or each.delivery.recipient in addresses
+
+        self._entries = [each for each in self._entries if is_to_stay(each)]
 
     def marks(self, realm: str) -> tuple[Mark, ...]:
         return self._marks.get(realm, ())
@@ -55,10 +64,13 @@ class MemoryOutbox:
     def undelivered(self, realm: str) -> Undelivered:
         failed = [each for each in self._of([realm]) if each.due_at and each.delivery.attempts]
         given_up = [each for each in self._of([realm]) if each.is_given_up]
-        told = [each.problem for each in self._of([realm]) if each in failed or each in given_up]
-        problems = [each for each in told if each is not None]
+        problems = [
+            (each.delivery.recipient, each.problem)
+            for each in self._of([realm])
+            if each.problem is not None and (each in failed or each in given_up)
+        ]
         since = min((each.delivery.created_at for each in failed if each.delivery.created_at), default=None)
-        return Undelivered(len(failed), since, problems[-1] if problems else None, len(given_up))
+        return Undelivered(len(failed), since, tuple(problems), len(given_up))
 
     def take(self, channel: Channel, realms: Sequence[str], now: datetime) -> Delivery | None:
         free = [
@@ -90,11 +102,13 @@ class MemoryOutbox:
         if next_at is None:
             found.done_at, found.is_given_up = at, True
 
-    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime, attempts: int) -> None:
+    def put_off(
+        self, channel: Channel, realms: Sequence[str], until: datetime, attempts: int, problem: str
+    ) -> None:
         for each in self._of(realms):
             is_waiting = each.due_at and each.due_at < until and each.claimed_until is None
             if each.delivery.channel is channel and is_waiting:
-                each.due_at = until
+                each.due_at, each.problem = until, problem
                 most = max(each.delivery.attempts, attempts)
                 each.delivery = replace(each.delivery, attempts=most)
 
@@ -116,13 +130,14 @@ class Letterbox:
 
     received: list[Delivery] = field(default_factory=list)
     is_unreachable: bool = False
+    problem: str = "nobody answers"
     refused: set[str] = field(default_factory=set)
     """Recipients whom it does not take anything for."""
 
     def send(self, deliveries: Iterable[Delivery]) -> Iterator[tuple[Delivery, Outcome]]:
         for delivery in deliveries:
             if self.is_unreachable:
-                yield delivery, Unreachable("nobody answers")
+                yield delivery, Unreachable(self.problem)
                 return
             if delivery.recipient in self.refused:
                 yield delivery, Refused("550 no such person")

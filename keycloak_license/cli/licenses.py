@@ -17,6 +17,7 @@ from keycloak_license.cli.output import (
     print_changes,
     print_json,
     print_lines,
+    print_notices,
     print_report,
     print_table,
     usage_table,
@@ -116,6 +117,7 @@ def _print_result(result: LicenseImport, *, is_dry_run: bool) -> None:
     typer.echo(f"Licence {number} imported")
     print_changes(result.plan.changes, is_dry_run=False)
     print_report(result.plan.report)
+    print_notices(result.plan.tidings.notices, is_dry_run=is_dry_run)
     standing, license_ = result.plan.report.standing, result.license
     if standing.license != license_:
         typer.echo(f"Licence {number} is not the one that counts now: see keycloak-license licenses")

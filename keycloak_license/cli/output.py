@@ -97,7 +97,7 @@ def usage_table(usages: Sequence[ApplicationUsage]) -> Table:
         percent = "" if usage.usage_percent is None else f"{usage.usage_percent} %"
         table.add_row(
             usage.id,
-            usage.name,
+            printable(usage.name),
             "unlimited" if usage.seats is None else str(usage.seats),
             str(usage.used),
             Text(str(usage.waiting), style="bold red" if usage.waiting else ""),
@@ -136,10 +136,11 @@ def describe_change(change: Change) -> str:
 
 
 def print_notices(notices: Sequence[Notice], *, is_dry_run: bool) -> None:
-    """Print what a sync tells people, or would tell them."""
+    """Print what people are to be told, or would be."""
     if notices:
         what = [f"{each.kind} {each.application}" if is_about_seats(each) else each.kind for each in notices]
-        print_lines([f"{'Would tell' if is_dry_run else 'To be told'}: {', '.join(what)}"])
+        how = "Would tell" if is_dry_run else "To be told by the worker or the next sync"
+        print_lines([f"{how}: {', '.join(what)}"])
 
 
 def print_warnings(warnings: Iterable[str]) -> None:

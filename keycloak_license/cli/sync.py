@@ -5,7 +5,8 @@ In: options; out: the sync report as text or JSON. Registered by `cli.main`.
 
 import os
 import sys
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Annotated
 
@@ -25,6 +26,9 @@ from keycloak_license.services.overview import read_status
 from keycloak_license.services.reconcile import preview_once, run_once
 from keycloak_license.services.sharing import Membership
 from keycloak_license.worker import Postman, Ticker, management_port, run_worker, stop_on_signals
+
+DELIVERY_SECONDS = 60.0
+"""How long a one-off sync goes on delivering; after that it ends with the one under way."""
 
 
 def register(app: typer.Typer) -> None:
@@ -48,21 +52,39 @@ def sync(
         if dry_run:
             report = preview_once(managed, now=now(), is_forced=force)
         else:
-            post = open_post(invocation.settings(), managed.ledger, [managed.name])
+            deadline = Deadline(DELIVERY_SECONDS)
+            post = open_post(invocation.settings(), managed.ledger, [managed.name], deadline.is_over)
             try:
                 report = run_once(managed, now=now(), is_forced=force)
             finally:
                 # That syncs fail is told as well.
                 undelivered = deliver_now(post)
+                if deadline.is_over():
+                    undelivered += ("Notices may be left for the next sync or the worker: it took too long",)
             realm_report = replace(report.realm, warnings=(*report.realm.warnings, *undelivered))
             report = replace(report, realm=realm_report)
     if as_json:
         print_json(sync_document(report))
     else:
         print_changes(report.changes, is_dry_run=dry_run)
-        print_notices(report.notices, is_dry_run=dry_run)
+        if dry_run:
+            print_notices(report.notices, is_dry_run=True)
         print_report(report.realm)
     require_done(report.realm)
+
+
+@dataclass
+class Deadline:
+    """Begins when it is first asked."""
+
+    seconds: float
+    _began: float | None = None
+
+    def is_over(self) -> bool:
+        """Whether so much time has passed since."""
+        now_ = time.monotonic()
+        self._began = now_ if self._began is None else self._began
+        return now_ - self._began >= self.seconds
 
 
 def deliver_now(post: Post) -> tuple[str, ...]:

@@ -40,6 +40,8 @@ from keycloak_license.model.notice import (
 CLAIM = timedelta(hours=1)
 """How long one attempt may take, above all time-outs together; after that it counts as cut off, and
 somebody else tries."""
+MAX_TOLD = 100
+"""Of how many the problem is looked up."""
 KEPT = timedelta(days=30)
 """How long what was delivered or given up is kept."""
 
@@ -105,13 +107,15 @@ class SqlOutbox:
                 given_up_at=None if next_at else at,
             )
 
-    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime, attempts: int) -> None:
+    def put_off(
+        self, channel: Channel, realms: Sequence[str], until: datetime, attempts: int, problem: str
+    ) -> None:
         """Let nothing of a channel be due before, as after so many attempts, but what somebody is at."""
         is_waiting = and_(outbox.c.due_at < until, outbox.c.claimed_until.is_(None))
         of_channel = and_(outbox.c.channel == channel, outbox.c.realm.in_(realms))
         most = case((outbox.c.attempts < attempts, attempts), else_=outbox.c.attempts)
         with writing(self._engine) as connection:
-            _change(connection, and_(of_channel, is_waiting), due_at=until, attempts=most)
+            _change(connection, and_(of_channel, is_waiting), due_at=until, attempts=most, problem=problem)
 
     def hasten(self, realms: Sequence[str], now: datetime) -> None:
         """Let everything that is not delivered be due now."""
@@ -129,6 +133,8 @@ def put(connection: Connection, realm: str, telling: Telling, at: datetime) -> N
     `at` is judged from several clocks, while what is due goes by the one here.
     """
     _put_marks(connection, realm, telling.marks)
+    if telling.addresses is not None:
+        _take_back(connection, realm, telling.addresses)
     if telling.deliveries:
         due_at = min(at, read_clock(connection))
         connection.execute(insert(outbox), [_row(realm, each, due_at) for each in telling.deliveries])
@@ -150,11 +156,11 @@ def read_undelivered(connection: Connection, realm: str) -> Undelivered:
     given_up = and_(of_realm, outbox.c.given_up_at.is_not(None))
     count, since = connection.execute(select(func.count(), func.min(outbox.c.created_at)).where(failed)).one()
     is_told = and_(or_(failed, given_up), outbox.c.problem.is_not(None))
-    last = select(outbox.c.problem).where(is_told).order_by(outbox.c.number.desc()).limit(1)
+    told = select(outbox.c.recipient, outbox.c.problem).where(is_told).order_by(outbox.c.number)
     return Undelivered(
         count=count,
         since=since,
-        problem=connection.scalar(last),
+        problems=tuple((each.recipient, each.problem) for each in connection.execute(told.limit(MAX_TOLD))),
         given_up=connection.execute(select(func.count()).where(given_up)).scalar_one(),
     )
 
@@ -167,6 +173,14 @@ def _put_marks(connection: Connection, realm: str, marks: Sequence[Mark]) -> Non
     rows.remove(
         connection, notice_marks, [{"realm": realm, "key": key} for key in before.keys() - after.keys()]
     )
+
+
+def _take_back(connection: Connection, realm: str, addresses: Sequence[str]) -> None:
+    """Forget what would go to people who are not to be told any more."""
+    is_mail = and_(outbox.c.realm == realm, outbox.c.channel == Channel.MAIL, outbox.c.due_at.is_not(None))
+    waiting = connection.scalars(select(outbox.c.recipient).where(is_mail).distinct()).all()
+    if gone := set(waiting) - set(addresses):
+        connection.execute(delete(outbox).where(is_mail, outbox.c.recipient.in_(gone)))
 
 
 def _change(connection: Connection, which: ColumnElement[bool], **values: object) -> None:

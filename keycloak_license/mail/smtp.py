@@ -301,12 +301,15 @@ def _describe(server: MailServer, client: smtplib.SMTP) -> str:
     version = client.sock.version() if isinstance(client.sock, ssl.SSLSocket) else None
     encrypted = f"encrypted with {version}" if version else "not encrypted"
     unchecked = " to whoever has any certificate" if version and server.verify_tls is False else ""
-    login = f"logged in as {server.username}" if server.username else "without a login"
+    readable = "" if version else ", and everybody on the way can read the password"
+    login = f"logged in as {server.username}{readable}" if server.username else "without a login"
     return f"{server} answers, {encrypted}{unchecked}, {login}"
 
 
 def _explain(server: MailServer, error: Exception) -> _Trouble:
     match error:
+        case smtplib.SMTPResponseException() if error.smtp_code < 100:
+            return _Trouble(f"{server} does not speak SMTP", "check mail.host and mail.port")
         case smtplib.SMTPResponseException():
             return _Trouble(
                 f"{server} answers {error.smtp_code} {_text(error.smtp_error)}", _LATER, is_setting=False

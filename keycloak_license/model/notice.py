@@ -72,7 +72,7 @@ class AccessEnding(RealmNotice):
     users: int
     """How many people hold seats, each counted once."""
     seats: tuple[SeatsInUse, ...]
-    """Of the applications whose seats somebody holds."""
+    """Of the applications that are licensed, or whose seats somebody holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +243,8 @@ class Telling:
 
     marks: tuple[Mark, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    addresses: tuple[str, ...] | None = None
+    """To which mails may go; None where that is not known."""
 
 
 NO_TELLING = Telling()
@@ -256,8 +258,8 @@ class Undelivered:
     """How many are tried again."""
     since: datetime | None = None
     """When the oldest of them was due first."""
-    problem: str | None = None
-    """Why the last attempt failed."""
+    problems: tuple[tuple[str, str], ...] = ()
+    """Recipient, empty for a webhook, and why; the oldest first."""
     given_up: int = 0
     """How many are not tried any more."""
 

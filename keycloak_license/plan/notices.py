@@ -131,31 +131,33 @@ class _Threshold:
 
     way: str
     """How it ends."""
-    issue: str
+    last_day: str
+    """Another issue that ends on the same day brings nothing new."""
     days: int
     number: str
 
     @property
     def key(self) -> str:
         """What its mark is called; the number comes last, for there may be spaces in it."""
-        return f"{_ENDING} {self.way} {self.issue} {self.days} {self.number}"
+        return f"{_ENDING} {self.way} {self.last_day} {self.days} {self.number}"
 
     def is_of(self, other: "_Threshold") -> bool:
         """Whether both belong to the same end of the same licence."""
-        return (self.way, self.issue, self.number) == (other.way, other.issue, other.number)
+        return (self.way, self.last_day, self.number) == (other.way, other.last_day, other.number)
 
 
 def _threshold(standing: Standing, license_: License, days: int) -> _Threshold:
     way = "grace" if standing.is_last_in_grace else "expiry"
-    return _Threshold(way, str(license_.issue), days, license_.number)
+    ends_on = last_day(standing.stops_at).isoformat() if standing.stops_at else ""
+    return _Threshold(way, ends_on, days, license_.number)
 
 
 def _parse_threshold(key: str) -> _Threshold | None:
     kind, *parts = key.split(" ", 4)
     if kind != _ENDING:
         return None
-    way, issue, days, number = parts
-    return _Threshold(way, issue, int(days), number)
+    way, ends_on, days, number = parts
+    return _Threshold(way, ends_on, int(days), number)
 
 
 def _access_ends(inputs: NoticeInputs) -> Iterator[Condition]:
@@ -186,7 +188,7 @@ def _describe_ending(inputs: NoticeInputs, license_: License) -> AccessEnding:
         days_left=days_left(standing, inputs.now) or 0,
         remedy=Remedy.ACTIVATE if standing.is_last_in_grace else Remedy.RENEW,
         users=_count_seated(inputs.allocations),
-        seats=_seats_in_use(report.applications),
+        seats=_seats_in_use(report.applications, license_),
     )
 
 
@@ -194,7 +196,9 @@ def _access_has_ended(inputs: NoticeInputs) -> Iterator[Condition]:
     license_, reason = inputs.report.standing.license, inputs.report.standing.reason
     describe = partial(_describe_ended, inputs)
     if license_ is not None and reason in {Reason.EXPIRED, Reason.GRACE_OVER, Reason.OTHER_INSTALLATION}:
-        yield Condition(f"{_ENDED} {reason} {license_.issue} {license_.number}", describe)
+        ended_at = inputs.report.standing.stops_at
+        ended_on = last_day(ended_at).isoformat() if ended_at else ""
+        yield Condition(f"{_ENDED} {reason} {ended_on} {license_.number}", describe)
     if reason is Reason.NO_LICENSE:
         # Where there was none before, nobody has lost anything.
         key = f"{_ENDED} {reason}"
@@ -214,7 +218,7 @@ def _describe_ended(inputs: NoticeInputs) -> AccessEnded:
         stops_at=report.standing.stops_at,
         reason=report.standing.reason,
         users=_count_seated(inputs.allocations),
-        seats=_seats_in_use(report.applications),
+        seats=_seats_in_use(report.applications, license_),
     )
 
 
@@ -349,5 +353,9 @@ def _count_seated(allocations: Iterable[Allocation]) -> int:
     return len({claim.user_id for allocation in allocations for claim in allocation.seated})
 
 
-def _seats_in_use(usages: Iterable[ApplicationUsage]) -> tuple[SeatsInUse, ...]:
-    return tuple(SeatsInUse(each.id, each.name, each.used) for each in usages if each.used)
+def _seats_in_use(usages: Iterable[ApplicationUsage], license_: License | None) -> tuple[SeatsInUse, ...]:
+    """Return what stops: every application that is licensed, and every other that somebody has a seat of."""
+    scope = license_.scope if license_ else {}
+    return tuple(
+        SeatsInUse(each.id, each.name, each.used) for each in usages if each.used or each.id in scope
+    )

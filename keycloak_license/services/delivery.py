@@ -61,7 +61,7 @@ def make_telling(tidings: Tidings) -> Telling:
         for notice in tidings.notices
         for channel, recipient in places
     )
-    return Telling(tidings.marks, deliveries)
+    return Telling(tidings.marks, deliveries, audience.addresses)
 
 
 def make_delivery(notice: Notice, channel: Channel, recipient: str, locale: str) -> Delivery:
@@ -118,5 +118,6 @@ def _settle(post: Post, delivery: Delivery, outcome: Outcome, now: datetime) -> 
             post.outbox.record_problem(delivery, now, outcome.problem, last)
             if isinstance(outcome, Unreachable) and next_at is not None:
                 # The others would fare no better before.
-                post.outbox.put_off(delivery.channel, post.realms, next_at, delivery.attempts + 1)
+                attempts = delivery.attempts + 1
+                post.outbox.put_off(delivery.channel, post.realms, next_at, attempts, outcome.problem)
             return Attempt(delivery, outcome, next_at)

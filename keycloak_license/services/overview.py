@@ -8,6 +8,7 @@ and show what a sync at this moment would find.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from keycloak_license.errors import ConfigurationError, UnavailableError
 from keycloak_license.model.application import Application
@@ -29,6 +30,7 @@ from keycloak_license.plan.audience import (
 )
 from keycloak_license.plan.clock import read_clock
 from keycloak_license.plan.consumers import Path, paths_by_user
+from keycloak_license.plan.expiry import NoticeDaysError, notice_days
 from keycloak_license.plan.in_force import list_licenses
 from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import count_usage, exempt_users, seat_terms
@@ -41,6 +43,9 @@ from keycloak_license.services.observation import (
 )
 from keycloak_license.services.reconcile import preview_once
 from keycloak_license.services.recovery import read_licenses
+
+MAX_TOLD = 5
+"""How many reasons, and people for each, a warning names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +155,18 @@ def describe_audience(managed: ManagedRealm) -> str:
     terms = managed.notice_terms
     if not terms.has_mail:
         return "nobody is told by mail"
-    addressees = find_addressees(managed.keycloak.read(managed.asked_about))
+    snapshot = managed.keycloak.read(managed.asked_about)
+    addressees = find_addressees(snapshot)
     audience = make_audience(addressees, terms, None)
     if not audience.addresses:
-        raise UnavailableError(" ".join(audience_warnings(addressees, terms)))
+        raise UnavailableError("; ".join(audience_warnings(addressees, terms)))
+    try:
+        days = notice_days(snapshot.attributes, terms.expiry_days)
+    except NoticeDaysError as error:
+        raise ConfigurationError(str(error)) from None
     deaf = ", ".join(each.username for each in without_address(addressees))
-    told = f"{len(audience.addresses)} addresses are told"
+    ahead = ", ".join(str(each) for each in sorted({*days, 0}, reverse=True))
+    told = f"mails go to {len(audience.addresses)}, days before access ends: {ahead}"
     return f"{told}; without a usable address, and so not told: {deaf}" if deaf else told
 
 
@@ -190,13 +201,19 @@ def _undelivered_warnings(undelivered: Undelivered) -> Iterator[str]:
     if undelivered.count and undelivered.since:
         yield (
             f"Notices wait to be delivered ({undelivered.count}), the oldest since "
-            f"{show_instant(undelivered.since)}: {undelivered.problem}; see keycloak-license doctor"
+            f"{show_instant(undelivered.since)}: {_why(undelivered)}"
         )
     if undelivered.given_up:
-        yield (
-            f"Notices were given up after five days ({undelivered.given_up} in the last 30): "
-            f"{undelivered.problem or 'nobody has tried'}"
-        )
+        yield f"Notices of the last 30 days were given up ({undelivered.given_up}): {_why(undelivered)}"
+
+
+def _why(undelivered: Undelivered) -> str:
+    """Return each reason with whom it concerns, as far as a person reads that."""
+    who: dict[str, dict[str, None]] = {}
+    for recipient, problem in undelivered.problems:
+        who.setdefault(problem, {})[recipient or "the webhook"] = None
+    told = [f"{problem} ({', '.join(islice(names, MAX_TOLD))})" for problem, names in who.items()]
+    return "; ".join(told[:MAX_TOLD]) or "nobody has tried"
 
 
 def list_members(

@@ -156,8 +156,10 @@ class Outbox(Protocol):
         Without a problem the last one stays.
         """
 
-    def put_off(self, channel: Channel, realms: Sequence[str], until: datetime, attempts: int) -> None:
-        """Let nothing of a channel be due before, as after so many attempts."""
+    def put_off(
+        self, channel: Channel, realms: Sequence[str], until: datetime, attempts: int, problem: str
+    ) -> None:
+        """Let nothing of a channel be due before, as after so many attempts with that problem."""
 
     def hasten(self, realms: Sequence[str], now: datetime) -> None:
         """Let everything that is not delivered be due now."""

@@ -171,20 +171,22 @@ def test_what_is_delivered_is_done(ledger: Ledger) -> None:
 def test_what_failed_is_due_again_when_it_was_said_and_told_of(ledger: Ledger) -> None:
     tell(ledger, mail(), other := mail())
     ledger.outbox.record_problem(taken(ledger), NOON, "nobody answers", NOON + HOUR)
-    assert ledger.load("acme").undelivered == Undelivered(1, NOON, "nobody answers")
+    assert ledger.load("acme").undelivered == Undelivered(1, NOON, (("eva@example.org", "nobody answers"),))
     assert taken(ledger, NOON + 59 * MINUTE).id == other.id
     again = taken(ledger, NOON + HOUR)
     assert (again.attempts, again.is_uncertain) == (1, False)
     ledger.outbox.record_problem(again, NOON + HOUR, "550 no", None)
     assert take(ledger, NOON + 99 * DAY) is None
-    assert ledger.load("acme").undelivered == Undelivered(0, None, "550 no", given_up=1)
+    assert ledger.load("acme").undelivered == Undelivered(
+        0, None, (("eva@example.org", "550 no"),), given_up=1
+    )
 
 
 def test_while_nobody_answers_everything_waits_but_what_somebody_is_at(ledger: Ledger) -> None:
     tell(ledger, mail(), mail())
     tell(ledger, mail(), realm="beta")
     at_work = taken(ledger)
-    ledger.outbox.put_off(Channel.MAIL, ["acme"], NOON + HOUR, attempts=3)
+    ledger.outbox.put_off(Channel.MAIL, ["acme"], NOON + HOUR, 3, "nobody answers")
     assert take(ledger, NOON + 59 * MINUTE) is None
     assert ledger.outbox.take(Channel.MAIL, ["beta"], NOON) is not None
     ledger.outbox.record_delivered(at_work, NOON)
@@ -215,6 +217,19 @@ def test_what_was_cut_off_is_taken_again_later_as_uncertain(ledger: Ledger) -> N
     assert again.id == delivery.id
 
 
+def test_who_is_not_to_be_told_any_more_gets_nothing_that_waits(ledger: Ledger) -> None:
+    tell(ledger, mail(recipient="bob@example.org"), kept := mail())
+    tell(ledger, mail(recipient="bob@example.org"), realm="beta")
+    hook = Delivery("of the hook", NOTICES[3], Channel.WEBHOOK)
+    tell(ledger, hook)
+    record_sync(ledger, sync(minutes=1), [], Telling((), (), ("eva@example.org",)))
+    assert taken(ledger).id == kept.id
+    assert take(ledger) is None
+    assert take(ledger, channel=Channel.WEBHOOK)
+    assert ledger.outbox.take(Channel.MAIL, ["beta"], NOON)
+    assert ledger.load("acme").undelivered == NOTHING_UNDELIVERED
+
+
 def test_what_was_done_long_ago_is_forgotten(ledger: Ledger) -> None:
     tell(ledger, mail())
     ledger.outbox.record_problem(taken(ledger), NOON, "550 no", None)
@@ -238,9 +253,8 @@ def test_what_this_version_cannot_read_keeps_back_no_other(ledger: SqlLedger) ->
         newer = {"kind": "from the future", "realm": "acme"}
         connection.execute(update(outbox_table).where(outbox_table.c.id == bad.id).values(notice=newer))
     assert taken(ledger).id == good.id
-    assert ledger.load("acme").undelivered == Undelivered(
-        problem="it was written by another version", given_up=1
-    )
+    problem = "eva@example.org", "it was written by another version"
+    assert ledger.load("acme").undelivered == Undelivered(problems=(problem,), given_up=1)
 
 
 @pytest.mark.parametrize("ledger", ["sqlite", "postgresql"], indirect=True)

@@ -194,7 +194,10 @@ def test_who_has_no_address_is_named_in_status_and_by_doctor(company: Company) -
     [warning] = (each for each in company.site.status()["warnings"] if "will not hear" in each)
     assert "seats run out: mute;" in warning
     lines = company.site.call("doctor").stdout.splitlines()
-    assert "ok   audience: 2 addresses are told; without a usable address, and so not told: mute" in lines
+    assert (
+        "ok   audience: mails go to 2, days before access ends: 30, 0; without a usable address, and so "
+        "not told: mute" in lines
+    )
     [found] = (line for line in lines if line.startswith("ok   mail: "))
     assert "logged in as sidecar" in found
 

@@ -55,7 +55,7 @@ def count(postman: Postman, result: str) -> float | None:
 
 def test_each_that_is_delivered_is_logged_without_a_name(postman: Postman, logs: Logs) -> None:
     postman()
-    assert all(set(entry) == {"event", "log_level", "realm", "kind", "channel"} for entry in logs)
+    assert all(set(entry) == {"event", "log_level", "realm", "kind", "channel", "id"} for entry in logs)
     assert said(logs) == ["notice_delivered"] * 2
     assert count(postman, "delivered") == 2
     postman()
@@ -68,12 +68,24 @@ def test_an_outage_is_told_as_it_begins_and_ends(scene: Scene, postman: Postman,
         postman()
         for entry in scene.world.ledger.outbox._entries:
             entry.due_at = datetime.now(UTC)
-    assert "nobody answers" not in str(logs)
     assert said(logs) == ["notices_not_delivered"]
     assert count(postman, "put_off") == 3
     scene.letterbox.is_unreachable = False
     postman()
     assert said(logs) == ["notice_delivered", "notices_delivered_again", "notice_delivered"]
+
+
+def test_another_reason_is_told_again_and_names_nobody(scene: Scene, postman: Postman, logs: Logs) -> None:
+    scene.letterbox.is_unreachable = True
+    reasons = []
+    for problem in ("connection refused", "connection refused", "421 <ann@example.org> is busy"):
+        scene.letterbox.problem = problem
+        for entry in scene.world.ledger.outbox._entries:
+            entry.due_at = datetime.now(UTC)
+        postman()
+        reasons += [entry["reason"] for entry in logs if entry["log_level"] == "warning"]
+        logs.clear()
+    assert reasons == ["connection refused", "421 [masked] is busy"]
 
 
 def test_a_refusal_is_told_without_what_the_server_says(scene: Scene, postman: Postman, logs: Logs) -> None:

@@ -60,6 +60,7 @@ def test_after_an_hour_without_a_server_each_mail_arrives_once_and_soon(scene: S
     assert len(attempts) == 12
     warning = scene.world.status(NOON + HOUR).warnings[-1]
     assert warning.startswith("Notices wait to be delivered (3), the oldest since 2026-05-01 12:00:00+00:00:")
+    assert warning.endswith("nobody answers (ann@example.org, bob@example.org, eva@example.org)")
     scene.letterbox.is_unreachable = False
     for seconds in range(3600, 2 * 3600, 5):
         scene.deliver(NOON + timedelta(seconds=seconds))
@@ -95,7 +96,7 @@ def test_what_is_older_than_five_days_is_told_to_nobody(scene: Scene) -> None:
     assert [each.outcome for each in attempts] == [Refused("it is too late to tell")] * 3
     assert scene.letterbox.received == []
     warning = scene.world.status(NOON + HOUR).warnings[-1]
-    assert warning == "Notices were given up after five days (3 in the last 30): nobody has tried"
+    assert warning == "Notices of the last 30 days were given up (3): nobody has tried"
 
 
 def test_whoever_is_eager_does_not_wait(scene: Scene) -> None:
@@ -116,7 +117,7 @@ def test_one_who_is_refused_keeps_back_nobody_and_is_given_up_after_five_days(sc
         tried += len(scene.deliver(NOON + hours * HOUR))
     assert tried < 40
     warning = scene.world.status(NOON + HOUR).warnings[-1]
-    assert warning == "Notices were given up after five days (1 in the last 30): 550 no such person"
+    assert warning == "Notices of the last 30 days were given up (1): 550 no such person (ann@example.org)"
 
 
 def test_a_webhook_that_is_away_keeps_no_mail_back() -> None:

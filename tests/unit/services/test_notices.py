@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from keycloak_license.errors import UnavailableError
+from keycloak_license.errors import ConfigurationError, UnavailableError
 from keycloak_license.mail.messages import compose
 from keycloak_license.model.audience import NoticeTerms
 from keycloak_license.model.license import LicenseType, Reason
@@ -73,6 +73,14 @@ def test_so_many_days_before_the_date_it_is_told_once(scene: Scene) -> None:
     assert scene.sync(on("2026-12-30", 23)) == []
 
 
+def test_what_is_licensed_and_not_used_stops_too() -> None:
+    scene = Scene(replace(MAIL, expiry_days=(300,)))
+    scene.world.import_file(scene.world.sign(scope={"QM": None}))
+    [notice] = scene.sync()
+    assert isinstance(notice, AccessEnding)
+    assert (notice.users, notice.seats) == (0, (SeatsInUse("QM", "Quality Management", 0),))
+
+
 def test_on_the_last_day_and_when_it_has_ended_it_is_told_again(scene: Scene) -> None:
     scene.sync(on("2026-12-02"))
     [last] = scene.sync(on("2026-12-31", 0))
@@ -119,10 +127,15 @@ def test_a_successor_that_leaves_a_gap_does_not(scene: Scene) -> None:
     assert kinds(scene.sync(on("2026-12-15"))) == ["access_ending"]
 
 
-def test_the_next_licence_has_notices_of_its_own(scene: Scene) -> None:
+def test_another_day_or_licence_has_notices_of_its_own(scene: Scene) -> None:
     scene.sync(on("2026-12-01"))
     scene.world.import_file(scene.world.sign(issue=2, scope={"WFM": 5}), on("2026-12-02"))
-    assert kinds(scene.sync(on("2026-12-02"))) == ["access_ending"]
+    assert scene.sync(on("2026-12-02")) == []
+    later = {"expires_on": date(2027, 1, 1), "scope": {"WFM": 5}}
+    scene.world.import_file(scene.world.sign(issue=3, **later), on("2026-12-03"))
+    assert kinds(scene.sync(on("2026-12-03"))) == ["access_ending"]
+    scene.world.import_file(scene.world.sign(number="T-2", **later), on("2026-12-04"))
+    assert kinds(scene.sync(on("2026-12-04"))) == ["access_ending"]
 
 
 def test_what_was_told_stays_told_while_another_licence_covers_it(scene: Scene) -> None:
@@ -508,6 +521,20 @@ def test_every_enabled_user_with_the_effective_role_hears_and_the_administrators
     ]  # fmt: skip
 
 
+def test_what_no_mail_reached_yet_goes_to_nobody_who_may_not_hear_any_more(scene: Scene) -> None:
+    scene.world.agents("dan", "eli", "fay")
+    scene.world.sync(NOON)
+    scene.world.realm.set_enabled(scene.eva, enabled=False)
+    scene.appoint("lea", "lea@example.org")
+    assert scene.sync(NOON + MINUTE) == []
+
+
+def test_what_the_realm_sets_and_nobody_understands_is_told_by_doctor(scene: Scene) -> None:
+    scene.world.realm.set_attributes({"license.expiry_notice_days": "soon"})
+    with pytest.raises(ConfigurationError, match="is not a number of days"):
+        describe_audience(scene.world.managed)
+
+
 def test_who_has_no_address_is_named_as_somebody_who_will_not_hear(scene: Scene) -> None:
     scene.appoint("mute", None)
     scene.sync()
@@ -515,7 +542,7 @@ def test_who_has_no_address_is_named_as_somebody_who_will_not_hear(scene: Scene)
     assert "will not hear" in warning
     assert warning.endswith("seats run out: mute; give them an address in Keycloak")
     assert describe_audience(scene.world.managed) == (
-        "1 addresses are told; without a usable address, and so not told: mute"
+        "mails go to 1, days before access ends: 30, 0; without a usable address, and so not told: mute"
     )
 
 
