@@ -6,7 +6,7 @@ In: options; out: the sync report as text or JSON. Registered by `cli.main`.
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Event
 from typing import Annotated
 
@@ -52,15 +52,12 @@ def sync(
         if dry_run:
             report = preview_once(managed, now=now(), is_forced=force)
         else:
-            deadline = Deadline(DELIVERY_SECONDS)
-            post = open_post(invocation.settings(), managed.ledger, [managed.name], deadline.is_over)
+            post = open_post(invocation.settings(), managed.ledger, [managed.name])
             try:
                 report = run_once(managed, now=now(), is_forced=force)
             finally:
                 # That syncs fail is told as well.
                 undelivered = deliver_now(post)
-                if deadline.is_over():
-                    undelivered += ("Notices may be left for the next sync or the worker: it took too long",)
             realm_report = replace(report.realm, warnings=(*report.realm.warnings, *undelivered))
             report = replace(report, realm=realm_report)
     if as_json:
@@ -73,36 +70,29 @@ def sync(
     require_done(report.realm)
 
 
-@dataclass
-class Deadline:
-    """Begins when it is first asked."""
-
-    seconds: float
-    _began: float | None = None
-
-    def is_over(self) -> bool:
-        """Whether so much time has passed since."""
-        now_ = time.monotonic()
-        self._began = now_ if self._began is None else self._began
-        return now_ - self._began >= self.seconds
-
-
 def deliver_now(post: Post) -> tuple[str, ...]:
-    """Deliver all that is there, however lately it was tried; return a sentence about what was not."""
+    """Deliver what is there, however lately it was tried; return sentences about what was not."""
+    ends_at = time.monotonic() + DELIVERY_SECONDS
+
+    def is_over() -> bool:
+        return time.monotonic() >= ends_at
+
     try:
-        tried = list(deliver(post, now, is_eager=True))
+        tried = list(deliver(replace(post, should_stop=is_over), now, is_eager=True))
     except LedgerError as error:
         return (f"Not all notices were delivered: {error}",)
     failed = [each.outcome for each in tried if not isinstance(each.outcome, Delivered)]
-    if not failed:
-        return ()
-    # What a server says of one recipient may name him, and this may end in a log.
-    why = next(
-        (each.problem for each in failed if isinstance(each, Unreachable)), "see keycloak-license status"
-    )
-    return (
-        f"Not all notices were delivered ({why}): mend that, and the next sync or the worker tries again",
-    )
+    told: list[str] = []
+    if failed:
+        # What a server says of one recipient may name him, and this may end in a log.
+        away = (each.problem for each in failed if isinstance(each, Unreachable))
+        why = next(away, "see keycloak-license status")
+        told.append(
+            f"Not all notices were delivered ({why}): mend that, and the next sync or the worker tries again"
+        )
+    if is_over():
+        told.append("Notices may be left for the next sync or the worker: the mail server takes too long")
+    return tuple(told)
 
 
 def require_done(report: RealmReport) -> None:
