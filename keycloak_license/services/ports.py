@@ -23,6 +23,7 @@ from keycloak_license.model.record import (
     Worker,
 )
 from keycloak_license.model.seat import Claim
+from keycloak_license.model.session import AuditEntry, LoginAttempt, LoginClient, ScreenSession
 
 BeforeWrite = Callable[[], None]
 
@@ -186,3 +187,57 @@ class LicenseVerifier(Protocol):
 
     def accept(self, file: bytes) -> License:
         """Do the same for a file that is new here: a key that was retired does not count for it."""
+
+
+class Sessions(Protocol):
+    """Who is at the screen; kept in the ledger, so that any process knows and any can end it."""
+
+    def begin_login(self, attempt: LoginAttempt) -> None:
+        """Keep that a login began."""
+
+    def take_login(self, key: str) -> LoginAttempt | None:
+        """Return a login that began, once: whoever asks again gets None."""
+
+    def begin(self, session: ScreenSession) -> None:
+        """Keep a session."""
+
+    def find(self, key: str) -> ScreenSession | None:
+        """Return a session, however old; None for one that was never there or has ended."""
+
+    def keep(self, key: str, seen_at: datetime, checked_at: datetime) -> None:
+        """Keep that a session was used; one that has ended stays so."""
+
+    def end(self, key: str) -> None:
+        """End a session, where there is one."""
+
+    def end_of_sid(self, realm: str, sid: str) -> int:
+        """End those that began in one of Keycloak's sessions; return how many."""
+
+    def end_of_user(self, realm: str, user_id: str) -> int:
+        """End all of a user; return how many."""
+
+    def forget(self, *, attempts_before: datetime, begun_before: datetime, seen_before: datetime) -> None:
+        """Forget logins and sessions that are too old for anything."""
+
+
+class Audit(Protocol):
+    """Who did what by the screen or the API."""
+
+    def record(self, entry: AuditEntry) -> None:
+        """Keep an entry for good."""
+
+    def read(self, realm: str, limit: int) -> tuple[AuditEntry, ...]:
+        """Return the latest entries of a realm, the newest first."""
+
+
+class Directory(Protocol):
+    """What a realm tells of one person at the screen, each time it is asked."""
+
+    def is_license_manager(self, user_id: str) -> bool:
+        """Tell whether a user is there, enabled, and effectively has the role manage-licenses."""
+
+    def find_session_user(self, client_id: str, sid: str) -> str | None:
+        """Return the id of the user who is logged in to a client in one of Keycloak's sessions."""
+
+    def login_client(self) -> LoginClient:
+        """Return the screen's client with its secret; `ConfigurationError` when `init` has not made it."""
