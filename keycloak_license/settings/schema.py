@@ -16,6 +16,7 @@ from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
 from keycloak_license.model.audience import NoticeTerms
 from keycloak_license.model.enforcement import Enforcement, EnforcementTerms
+from keycloak_license.model.screen import ScreenAddress
 from keycloak_license.plan.sharing import keep_pace
 from keycloak_license.settings.sources import packaged_applications
 from keycloak_license.settings.values import (
@@ -206,6 +207,14 @@ class WebSettings(FrozenModel):
     """Port of the screen."""
     public_url: HttpUrl | None = None
     """Address of the screen as browsers see it; null means http://HOST:PORT."""
+    backchannel_url: HttpUrl | None = None
+    """Address of the screen as Keycloak sees it, for logouts; null means public_url."""
+    idle_minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] = 30
+    """Minutes after which who does nothing has to log in again."""
+    session_hours: Annotated[int, Field(strict=True, ge=1, le=168)] = 10
+    """Hours after which everybody has to log in again."""
+    trusted_proxies: Annotated[Names, Expected("a list of addresses or networks")] = ("127.0.0.1", "::1")
+    """Addresses or networks of proxies whose X-Forwarded-For is believed."""
     management_port: Port = 9000
     """Port of health and metrics."""
 
@@ -214,6 +223,13 @@ class WebSettings(FrozenModel):
         if self.port == self.management_port:
             raise ValueError("needs a management_port that differs from port")
         return self
+
+    @property
+    def address(self) -> ScreenAddress:
+        """Where the screen is found."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        public_url = (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        return ScreenAddress(public_url, (self.backchannel_url or public_url).rstrip("/"))
 
 
 _Verifying = TypeVar("_Verifying", KeycloakSettings, MailSettings, WebhookSettings)

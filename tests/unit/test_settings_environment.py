@@ -77,6 +77,10 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "web.host": ("::", "::"),
     "web.port": ("80", 80),
     "web.public_url": ("https://licences.example.com", "https://licences.example.com"),
+    "web.backchannel_url": ("http://sidecar:8081", "http://sidecar:8081"),
+    "web.idle_minutes": ("5", 5),
+    "web.session_hours": ("1", 1),
+    "web.trusted_proxies": ("[10.0.0.0/8]", ("10.0.0.0/8",)),
     "web.management_port": ("1", 1),
 }
 FILE = """
