@@ -30,11 +30,11 @@ bench: $(INSTALLED) ## Measure speed against the usual ways, on a real Keycloak
 
 constraints: ## Pin the dependency tree anew; ARGS="--upgrade" takes newer versions
 	@test -x $(UV) || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
-	@printf 'hatchling\neditables\n' | $(UV) pip compile pyproject.toml - --all-extras --universal --python-version 3.11 \
+	@printf 'hatchling\neditables\nnodejs-wheel-binaries\n' | $(UV) pip compile pyproject.toml - --all-extras --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make constraints' --no-annotate --quiet \
 		--output-file constraints.txt $(ARGS)
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py assets.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: try make PYTHON=python3.13." >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
