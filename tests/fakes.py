@@ -61,6 +61,8 @@ from keycloak_license.model.seat import Claim
 from keycloak_license.services.ports import BeforeWrite
 from tests.fake_enforcement import SimulatedGate, carry_out
 from tests.fake_outbox import MemoryOutbox
+from tests.fake_sessions import MemoryAudit, MemorySessions
+from tests.instants import in_utc
 
 RoleName = tuple[str | None, str]
 """The client of a role, None for realm roles, and its name."""
@@ -416,6 +418,8 @@ class MemoryLedger:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """What leases go by."""
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
+    sessions: MemorySessions = field(default_factory=MemorySessions)
+    audit: MemoryAudit = field(default_factory=MemoryAudit)
     _leases: dict[str, tuple[Lease, datetime | None]] = field(default_factory=dict)
     _workers: dict[str, tuple[Worker, datetime, datetime]] = field(default_factory=dict)
     _syncs: dict[str, SyncRecord] = field(default_factory=dict)
@@ -475,7 +479,7 @@ class MemoryLedger:
         self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange], telling: Telling = NO_TELLING
     ) -> None:
         self.renew_lease(lease)
-        at = _in_utc(sync.synced_at)
+        at = in_utc(sync.synced_at)
         claims = dict(self._claims.get(sync.realm, {}))
         events: list[SeatEvent] = []
         for change in changes:
@@ -485,11 +489,11 @@ class MemoryLedger:
             if isinstance(change, SeatReleased | WaitingEnded):
                 claims.pop(key, None)
                 continue
-            seated_at = _in_utc(claim.seated_at) if claim.seated_at else None
-            claims[key] = replace(claim, claimed_at=_in_utc(claim.claimed_at), seated_at=seated_at)
+            seated_at = in_utc(claim.seated_at) if claim.seated_at else None
+            claims[key] = replace(claim, claimed_at=in_utc(claim.claimed_at), seated_at=seated_at)
         held = tuple(
             sorted(
-                (replace(each, since=_in_utc(each.since)) for each in sync.held),
+                (replace(each, since=in_utc(each.since)) for each in sync.held),
                 key=lambda each: (each.application, each.user_id),
             )
         )
@@ -505,14 +509,14 @@ class MemoryLedger:
         self.renew_lease(lease)
         for each in done:
             who = each.application, each.user_id, each.username
-            event = SeatEvent(*who, each.kind, _in_utc(at), each.reason)
+            event = SeatEvent(*who, each.kind, in_utc(at), each.reason)
             self._events.setdefault(lease.realm, []).append(event)
         if sync := self._syncs.get(lease.realm):
             self._syncs[lease.realm] = replace(sync, warnings=(*sync.warnings, *refused))
 
     def record_failure(self, lease: Lease, failure: SyncFailure, telling: Telling = NO_TELLING) -> None:
         self.renew_lease(lease)
-        failure = replace(failure, since=_in_utc(failure.since), at=_in_utc(failure.at))
+        failure = replace(failure, since=in_utc(failure.since), at=in_utc(failure.at))
         self._failures[lease.realm] = failure
         self.outbox.put(lease.realm, telling, failure.at)
 
@@ -521,7 +525,7 @@ class MemoryLedger:
     ) -> None:
         self.renew_lease(lease)
         realm = lease.realm
-        new = [replace(each, imported_at=_in_utc(each.imported_at)) for each in added]
+        new = [replace(each, imported_at=in_utc(each.imported_at)) for each in added]
         ended = {each.file for each in replaced}
         kept = [
             replace(each, replaced_at=new[0].imported_at)
@@ -532,9 +536,13 @@ class MemoryLedger:
         present = {each.file for each in kept if each.replaced_at is None}
         self._licenses[realm] = kept + [each for each in new if each.file not in present]
 
-    def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
+    def seat_events(
+        self, realm: str, application: str | None = None, since: datetime | None = None
+    ) -> tuple[SeatEvent, ...]:
         events = self._events.get(realm, ())
-        return tuple(event for event in events if application in {None, event.application})
+        wanted = [event for event in events if application in {None, event.application}]
+        earlier = [place for place, event in enumerate(wanted, 1) if since is not None and event.at < since]
+        return tuple(wanted[max(earlier, default=0) :])
 
 
 @dataclass
@@ -600,9 +608,3 @@ def _unlink_everywhere(links: Links, what: str) -> None:
 def _refuse_double(matches: Iterator[bool]) -> None:
     if any(matches):
         raise ValueError("Keycloak refuses a second one of that name")
-
-
-def _in_utc(instant: datetime) -> datetime:
-    if instant.utcoffset() is None:
-        raise ValueError(f"{instant.isoformat()} has no time zone and cannot be kept in the ledger")
-    return instant.astimezone(UTC)

@@ -16,9 +16,12 @@ from keycloak_license.model.audience import Addressee
 from keycloak_license.model.notice import Mark
 from keycloak_license.model.record import ClockMark, SeatEvent, StoredLicense, SyncFailure, SyncRecord
 from keycloak_license.model.seat import Claim, HeldRelease
+from keycloak_license.model.session import AuditEntry, LoginAttempt, ScreenSession
 
 Row = dict[str, Any]
-Noun = Claim | HeldRelease | StoredLicense | SeatEvent | SyncFailure | Mark
+Kept = Claim | HeldRelease | StoredLicense | SeatEvent | SyncFailure | Mark
+AtScreen = LoginAttempt | ScreenSession | AuditEntry
+Noun = Kept | AtScreen
 T = TypeVar("T", bound=Noun)
 
 

@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, func, insert, select, update
 
 from keycloak_license.errors import LedgerError
 from keycloak_license.ledger import outbox, rows, workers
+from keycloak_license.ledger.audit import SqlAudit
 from keycloak_license.ledger.connection import create_folder, create_ledger_engine, reading, writing
 from keycloak_license.ledger.failures import masked
 from keycloak_license.ledger.lease import LEASE_DURATION, end, read_epoch, renew, take
 from keycloak_license.ledger.outbox import SqlOutbox
 from keycloak_license.ledger.schema import migrate, read_revision
+from keycloak_license.ledger.sessions import SqlSessions
 from keycloak_license.ledger.tables import claims, licenses, seat_events, sync_failures
 from keycloak_license.model.changes import SeatChange, claim_key, outcome_of
 from keycloak_license.model.measures import AccountChange, Disabling
@@ -137,6 +139,16 @@ class SqlLedger:
         """What is on its way to people."""
         return SqlOutbox(self._engine)
 
+    @property
+    def sessions(self) -> SqlSessions:
+        """Who is at the screen."""
+        return SqlSessions(self._engine)
+
+    @property
+    def audit(self) -> SqlAudit:
+        """Who did what by the screen or the API."""
+        return SqlAudit(self._engine)
+
     def record_sync(
         self, lease: Lease, sync: SyncRecord, changes: Sequence[SeatChange], telling: Telling = NO_TELLING
     ) -> None:
@@ -198,11 +210,18 @@ class SqlLedger:
             if new:
                 connection.execute(insert(licenses), new)
 
-    def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
-        """Return the history of claims, oldest first."""
+    def seat_events(
+        self, realm: str, application: str | None = None, since: datetime | None = None
+    ) -> tuple[SeatEvent, ...]:
+        """Return the history of claims, oldest first; with `since`, what was written after all before it."""
         wanted = seat_events.c.realm == realm
         if application is not None:
             wanted &= seat_events.c.application == application
+        if since is not None:
+            # By place, not by time: a clock that was ahead for an hour dated what came before this.
+            earlier = select(seat_events.c.id).where(wanted, seat_events.c.at < since)
+            last = earlier.order_by(seat_events.c.id.desc()).limit(1).scalar_subquery()
+            wanted &= seat_events.c.id > func.coalesce(last, 0)
         with reading(self._engine) as connection:
             return tuple(rows.read(connection, seat_events, SeatEvent, wanted))
 

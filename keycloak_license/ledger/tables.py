@@ -162,3 +162,45 @@ seat_events = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Index("ix_seat_events_realm_application_id", "realm", "application", "id"),
 )
+
+login_attempts = sa.Table(
+    "login_attempts",
+    METADATA,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("realm", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("nonce", sa.Text, nullable=False),
+    sa.Column("verifier", sa.Text, nullable=False),
+    sa.Column("return_to", sa.Text, nullable=False),
+    sa.Column("begun_at", Instant, nullable=False),
+    sa.Index("ix_login_attempts_realm_begun_at_key", "realm", "begun_at", "key"),
+)
+
+screen_sessions = sa.Table(
+    "screen_sessions",
+    METADATA,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("realm", sa.Text, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("sid", sa.Text, nullable=False),
+    sa.Column("id_token", sa.Text, nullable=False),
+    sa.Column("csrf_token", sa.Text, nullable=False),
+    sa.Column("begun_at", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("checked_at", Instant, nullable=False),
+)
+
+audit_entries = sa.Table(
+    "audit_entries",
+    METADATA,
+    sa.Column("id", counted, primary_key=True),
+    sa.Column("realm", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("problem", sa.Text),
+    sa.Index("ix_audit_entries_realm_id", "realm", "id"),
+)

@@ -79,6 +79,14 @@ class Ledger(Protocol):
     def outbox(self) -> "Outbox":
         """What is on its way to people."""
 
+    @property
+    def sessions(self) -> "Sessions":
+        """Who is at the screen."""
+
+    @property
+    def audit(self) -> "Audit":
+        """Who did what by the screen or the API."""
+
     def load(self, realm: str, known_claims: Sequence[Claim] | None = None) -> RealmRecord:
         """Everything remembered of a realm; an empty record for an unknown one.
 
@@ -136,8 +144,13 @@ class Ledger(Protocol):
         One transaction, refused like `record_sync`; a file that is in force already is not kept twice.
         """
 
-    def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
-        """Return the history of claims, oldest first."""
+    def seat_events(
+        self, realm: str, application: str | None = None, since: datetime | None = None
+    ) -> tuple[SeatEvent, ...]:
+        """Return the history of claims, oldest first.
+
+        With `since`, only what was recorded after the last event that is dated before.
+        """
 
 
 class Outbox(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keycloak_license.keycloak_api.realm import KeycloakRealm
-from keycloak_license.ledger.store import open_ledger
+from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.enforcement import Enforcement
@@ -128,6 +128,16 @@ def read_only(request: pytest.FixtureRequest) -> Subject:
 def postgres_server() -> Iterator[PostgresServer]:
     with postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def databases(postgres_server: PostgresServer) -> Iterator[tuple[SqlLedger, ...]]:
+    """One of each kind, for tests that make realms of their own."""
+    with (
+        closing(open_ledger("sqlite://")) as in_memory,
+        closing(open_ledger(postgres_server.create_database())) as on_a_server,
+    ):
+        yield in_memory, on_a_server
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])

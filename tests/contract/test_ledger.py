@@ -1,17 +1,16 @@
 """The ledger in memory and those in SQLite and PostgreSQL remember the same."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
-from itertools import count
+from itertools import count, product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keycloak_license.errors import LeaseLostError
-from keycloak_license.ledger.store import SqlLedger, open_ledger
+from keycloak_license.ledger.store import SqlLedger
 from keycloak_license.model.changes import (
     SeatAssigned,
     SeatChange,
@@ -36,7 +35,6 @@ from keycloak_license.services.ports import Ledger
 from tests.fakes import MemoryLedger
 from tests.leased import add_licenses, record_sync
 from tests.property.test_ledger import changes, instants, licenses, syncs, words
-from tests.real.postgres import PostgresServer
 from tests.unit.ledger.samples import NOON, a_license, assign, claim, sync, waiting
 
 
@@ -82,15 +80,6 @@ steps = (
 )
 
 
-@pytest.fixture(scope="module")
-def databases(postgres_server: PostgresServer) -> Iterator[tuple[SqlLedger, ...]]:
-    with (
-        closing(open_ledger("sqlite://")) as in_memory,
-        closing(open_ledger(postgres_server.create_database())) as on_a_server,
-    ):
-        yield in_memory, on_a_server
-
-
 examples = count()
 """Each example has its realms for itself, so that the same databases serve them all."""
 
@@ -105,11 +94,13 @@ def test_all_ledgers_tell_the_same_after_any_history(
     for step in history:
         for ledger in ledgers:
             step.write(ledger, suffix)
+    ats = {step.sync.synced_at for step in history if isinstance(step, Synced)}
     for realm in (f"{name}{suffix}" for name in ("a", "b", "never seen")):
         for database in databases:
             assert memory.load(realm) == database.load(realm)
-            for application in (None, "WFM", "wfm", "none"):
-                assert memory.seat_events(realm, application) == database.seat_events(realm, application)
+            for application, since in product((None, "WFM", "wfm", "none"), (None, *ats)):
+                wanted = realm, application, since
+                assert memory.seat_events(*wanted) == database.seat_events(*wanted)
 
 
 def test_a_realm_never_synced_is_an_empty_record(ledger: Ledger) -> None:
@@ -258,6 +249,22 @@ def test_what_enforcement_could_not_do_is_a_warning_of_the_last_sync_until_the_n
 
     record_sync(ledger, sync(minutes=2), [])
     assert ledger.load("acme").last_sync == sync(minutes=2)
+
+
+def test_history_since_an_instant_is_what_was_recorded_after_all_that_is_dated_before(ledger: Ledger) -> None:
+    for minutes, name in ((0, "ann"), (90, "by a clock ahead"), (1, "bob"), (2, "cyril")):
+        record_sync(ledger, sync(minutes=minutes), assign(name))
+    record_sync(ledger, sync(minutes=3), [WaitingStarted(waiting("dana", "QM"), "full")])
+    for minutes, names in (
+        (0, ["ann", "by a clock ahead", "bob", "cyril"]),
+        (1, ["by a clock ahead", "bob", "cyril"]),
+        (2, ["cyril"]),
+        (3, []),
+    ):
+        found = ledger.seat_events("acme", "WFM", NOON + timedelta(minutes=minutes))
+        assert [event.username for event in found] == names
+    assert len(ledger.seat_events("acme", since=NOON + timedelta(minutes=2))) == 2
+    assert ledger.seat_events("acme", since=NOON) == ledger.seat_events("acme")
 
 
 def test_enforcement_of_a_realm_never_synced_is_history_only(ledger: Ledger) -> None:

@@ -24,7 +24,7 @@ from keycloak_license.model.record import (
     Worker,
 )
 from keycloak_license.model.seat import Claim
-from keycloak_license.services.ports import BeforeWrite, Ledger, Outbox
+from keycloak_license.services.ports import Audit, BeforeWrite, Ledger, Outbox, Sessions
 from tests.fakes import Unfollowed
 from tests.machine.look import Look
 from tests.machine.realm import Side
@@ -192,6 +192,14 @@ class WatchedLedger:
     def outbox(self) -> Outbox:
         return self.ledger.outbox
 
+    @property
+    def sessions(self) -> Sessions:
+        return self.ledger.sessions
+
+    @property
+    def audit(self) -> Audit:
+        return self.ledger.audit
+
     def read_epoch(self, realm: str) -> int:
         return self.ledger.read_epoch(realm)
 
@@ -252,5 +260,7 @@ class WatchedLedger:
         self.journal.commits.append(LicenseCommit(before, self.ledger.load(lease.realm)))
         self.stage.reach("after", "add_licenses")
 
-    def seat_events(self, realm: str, application: str | None = None) -> tuple[SeatEvent, ...]:
-        return self.ledger.seat_events(realm, application)
+    def seat_events(
+        self, realm: str, application: str | None = None, since: datetime | None = None
+    ) -> tuple[SeatEvent, ...]:
+        return self.ledger.seat_events(realm, application, since)

@@ -19,6 +19,7 @@ from keycloak_license.model.record import ClockMark, RealmRecord, SeatEvent, Sto
 from keycloak_license.model.seat import Claim
 from tests.leased import add_licenses, record_sync
 from tests.unit.ledger.samples import NOON, assign, claim, sync
+from tests.unit.ledger.screen_samples import a_session, an_attempt, an_entry
 from tests.unit.ledger.test_ledger_opening import PATIENT_SECONDS, execute
 
 Open = Callable[[str], SqlLedger]
@@ -91,7 +92,7 @@ def old_url(ledger_url: str) -> str:
 def test_everything_of_revision_0001_is_kept(old_url: str, open_at: Open) -> None:
     ledger = open_at(old_url)
 
-    assert ledger.describe().revision == "0005"
+    assert ledger.describe().revision == "0006"
     assert ledger.load("acme") == RECORD
     assert ledger.seat_events("acme") == (EVENT,)
 
@@ -116,6 +117,12 @@ def test_an_old_ledger_can_be_written_as_any_other(old_url: str, open_at: Open) 
     assert len(ledger.seat_events("acme")) == 2
     add_licenses(ledger, "acme", [StoredLicense("L-3", 1, "g.h.i", NOON)], [IN_FORCE])
     assert [known.replaced_at for known in ledger.load("acme").licenses] == [NOON, NOON, None]
+    ledger.sessions.begin_login(an_attempt())
+    ledger.sessions.begin(a_session())
+    ledger.audit.record(an_entry())
+    assert ledger.sessions.take_login(an_attempt().key) == an_attempt()
+    assert ledger.sessions.find(a_session().key) == a_session()
+    assert ledger.audit.read("acme", 1) == (an_entry(),)
 
 
 def test_a_migration_that_fails_leaves_the_old_ledger_as_it_was(old_url: str, open_at: Open) -> None:
@@ -126,7 +133,7 @@ def test_a_migration_that_fails_leaves_the_old_ledger_as_it_was(old_url: str, op
 
     execute(old_url, "ALTER TABLE realms DROP COLUMN clock_reached")
     ledger = open_at(old_url)
-    assert ledger.describe().revision == "0005"
+    assert ledger.describe().revision == "0006"
     assert ledger.load("acme") == RECORD
 
 
