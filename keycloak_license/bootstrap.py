@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 from keycloak_license.keycloak_api.answers import Access
 from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.directory import KeycloakDirectory
 from keycloak_license.keycloak_api.provision import Provisioner
 from keycloak_license.keycloak_api.realm import KeycloakRealm
+from keycloak_license.keycloak_api.session import uncounted
 from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.license_file.verify import TrustedFolder, TrustedKeys
 from keycloak_license.mail.messages import compose
@@ -23,7 +25,7 @@ from keycloak_license.plan.guard import Guard
 from keycloak_license.services.cleaning import Cleaner
 from keycloak_license.services.delivery import Post
 from keycloak_license.services.observation import ManagedRealm
-from keycloak_license.services.ports import Carrier, Ledger
+from keycloak_license.services.ports import Carrier, Directory, Ledger
 from keycloak_license.settings import GuardSettings, MailSettings, Settings
 
 PATIENCE_SECONDS = 20.0
@@ -50,15 +52,14 @@ def open_realm(
     ledger: Ledger | None = None,
     progress: Progress = no_progress,
     should_stop: Callable[[], bool] = never,
-    patience: float | None = None,
+    on_request: Callable[[], None] = uncounted,
 ) -> ManagedRealm:
     """Return a configured realm, ready to work on; without a ledger given, its own is opened.
 
-    `patience` is for how many seconds to wait for another process; by default for one that has died to
-    lose its lease, and for one at work to finish.
+    `on_request` is called for every request to Keycloak, by any thread.
     """
     realm_name, realm_settings = settings.realm(name)
-    client = open_client(settings, realm_name, should_stop)
+    client = open_client(settings, realm_name, should_stop, on_request)
     return ManagedRealm(
         name=realm_name,
         zone=realm_settings.time_zone,
@@ -67,7 +68,7 @@ def open_realm(
         ledger=ledger or open_database(settings),
         verifier=TrustedFolder(settings.trusted_keys),
         guard=_guard(settings.guard),
-        patience_seconds=patience_for(settings) if patience is None else patience,
+        patience_seconds=patience_for(settings),
         notice_terms=settings.notice_terms(realm_name),
         enforcement=settings.enforcement_terms(realm_name),
     )
@@ -118,7 +119,18 @@ def patience_for(settings: Settings) -> float:
     return settings.sync.lease_duration.total_seconds() + PATIENCE_SECONDS
 
 
-def open_client(settings: Settings, realm: str, should_stop: Callable[[], bool] = never) -> KeycloakClient:
+def open_directory(settings: Settings, realm: str, on_request: Callable[[], None] = uncounted) -> Directory:
+    """Return what tells the screen who may work with it; no request is made yet."""
+    client = open_client(settings, realm, on_request=on_request)
+    return KeycloakDirectory(client, settings.keycloak.client_id)
+
+
+def open_client(
+    settings: Settings,
+    realm: str,
+    should_stop: Callable[[], bool] = never,
+    on_request: Callable[[], None] = uncounted,
+) -> KeycloakClient:
     """Return a session with the sidecar's own rights; no request is made yet."""
     keycloak = settings.keycloak
     access = Access(
@@ -129,7 +141,7 @@ def open_client(settings: Settings, realm: str, should_stop: Callable[[], bool] 
         timeout_seconds=keycloak.timeout_seconds,
         verify_tls=_verify_tls(settings),
     )
-    return KeycloakClient(access, realm, should_stop=should_stop)
+    return KeycloakClient(access, realm, should_stop=should_stop, on_request=on_request)
 
 
 def open_provisioner(settings: Settings, realm: str, admin: Admin) -> Provisioner:

@@ -19,7 +19,7 @@ import yaml
 from keycloak_license.bootstrap import Admin, create_realm, open_provisioner, open_realm
 from keycloak_license.cli.invocation import now
 from keycloak_license.cli.output import print_lines, print_report
-from keycloak_license.demo.example import example_realm
+from keycloak_license.demo.example import EXAMPLE_ADMIN, example_realm
 from keycloak_license.demo.server import LocalKeycloak, default_cache
 from keycloak_license.keycloak_api.recording import Wish
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload
@@ -46,6 +46,8 @@ class _Place:
     url: str
     admin: Admin
     folder: Path
+    password: str
+    """Of the one who manages licences there."""
 
     @property
     def config(self) -> Path:
@@ -67,12 +69,14 @@ def demo(
     users: Annotated[int, typer.Option(help="Users in the example realm.")] = 1000,
 ) -> None:
     """Boot a real Keycloak, fill in the example, license and sync it, and print the usage."""
-    representation = example_realm(REALM, users)
+    password = secrets.token_urlsafe()
+    representation = example_realm(REALM, users, password)
     with (
         TemporaryDirectory(prefix="keycloak-license-demo-") as folder,
         LocalKeycloak(default_cache(), progress=_progress()) as keycloak,
     ):
-        place = _Place(keycloak.url, Admin(keycloak.admin_user, keycloak.admin_password), Path(folder))
+        admin = Admin(keycloak.admin_user, keycloak.admin_password)
+        place = _Place(keycloak.url, admin, Path(folder), password)
         _say(f"Filling realm {REALM} with {users} users")
         managed = _set_up(place, representation)
         _say("Importing a licence and syncing")
@@ -95,9 +99,11 @@ def _set_up(place: _Place, representation: dict[str, object]) -> ManagedRealm:
     settings = load_settings(place.config, {})
     create_realm(settings, place.admin, representation)
     secret = settings.keycloak.client_secret.get_secret_value()
-    open_provisioner(settings, REALM, place.admin).provision(
-        Enforcement.OBSERVE, client_secret=secret, recording=Wish()
+    provisioner = open_provisioner(settings, REALM, place.admin)
+    provisioner.provision(
+        Enforcement.OBSERVE, client_secret=secret, recording=Wish(), screen=settings.web.address
     )
+    provisioner.appoint(EXAMPLE_ADMIN)
     return open_realm(settings, REALM)
 
 
@@ -127,6 +133,7 @@ def _stay(place: _Place, managed: ManagedRealm) -> None:
         [
             f"Keycloak          {place.url}/admin/  user {place.admin.username}, "
             f"password {place.admin.password}, realm {REALM}",
+            f"Manages licences  user {EXAMPLE_ADMIN}, password {place.password}",
             f"Configuration     {place.config}",
             f"Try               keycloak-license --config {place.config} explain senior-agent",
             "The worker syncs every 5 seconds; Ctrl-C ends everything.",

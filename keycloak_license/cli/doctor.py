@@ -29,6 +29,7 @@ from keycloak_license.errors import (
     UnavailableError,
 )
 from keycloak_license.keycloak_api.probe import probe
+from keycloak_license.keycloak_api.screen_client import ScreenClient
 from keycloak_license.model.attributes import LICENSE_FILE
 from keycloak_license.model.audience import DEFAULT_LOCALE, is_address
 from keycloak_license.model.check import Check, try_out
@@ -72,7 +73,7 @@ def doctor(
     webhook: Annotated[bool, typer.Option("--webhook", help="Post a test notice.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove configuration, Keycloak, rights, federation, clock, keys, ledger, licence, gate and mail."""
+    """Prove configuration, Keycloak, rights, federation, clock, screen, keys, ledger, licence and mail."""
     found: list[Check] = []
     invocation = invocation_of(context)
     for check in chain(
@@ -101,6 +102,9 @@ def _checks(invocation: Invocation, realm: str | None) -> Iterator[Check]:
     for check in probe(client, terms, now(), settings.sync.interval_seconds):
         probed.append(check)
         yield check
+    if settings.web.enabled and all(each.is_ok for each in probed):
+        screen = ScreenClient(client, terms.client_id)
+        yield try_out("screen", lambda: screen.describe(settings.web.address))
     yield try_out("trusted keys", lambda: _describe_keys(settings))
     ledger = try_out("ledger", lambda: _describe_ledger(settings))
     yield ledger

@@ -94,6 +94,7 @@ def _make(settings: Settings, name: str, admin: Admin, *, wish: bool | None, day
             installation_id=ledger.load(name).installation_id,
             client_secret=settings.keycloak.client_secret.get_secret_value() or None,
             recording=Wish(days) if wants_events else None,
+            screen=settings.web.address if settings.web.enabled else None,
         )
     done.warnings += [explain_off(name)] if wants_events is None else []
     return _with_cleaned(done, cleaned)

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from threading import Event
 from typing import Annotated
 
@@ -128,14 +129,14 @@ def run(context: typer.Context) -> None:
     stop_on_signals(stop)
     ledger, metrics = open_database(settings), Metrics()
     postman = Postman(open_post(settings, ledger, tuple(settings.realms), stop.is_set), metrics)
-    realms = (
-        open_realm(settings, name, ledger=ledger, should_stop=stop.is_set, patience=0)
-        for name in settings.realms
-    )
     membership = Membership(ledger, settings.realms, settings.sync.interval_seconds)
-    tickers = [
-        Ticker(Follower(realm, settings.sync.full_interval_seconds), metrics, membership) for realm in realms
-    ]
+    tickers: list[Ticker] = []
+    for name in settings.realms:
+        count = partial(metrics.count_request, name)
+        realm = open_realm(settings, name, ledger=ledger, should_stop=stop.is_set, on_request=count)
+        # Who does not get the lease tries again at the next look.
+        follower = Follower(replace(realm, patience_seconds=0), settings.sync.full_interval_seconds)
+        tickers.append(Ticker(follower, metrics, membership))
     web = settings.web
     with management_port(web.host, web.management_port, tickers):
         has_ended = run_worker(tickers, postman, settings.sync.interval_seconds, stop)

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from keycloak_license.errors import ConfigurationError
 
+EXAMPLE_ADMIN: Final = "eleveo.admin"
+"""The user who is to manage licences; whoever fills the realm gives him the role, once `init` has made it."""
 EXAMPLE_USAGE: Final[Mapping[str, int]] = MappingProxyType({"QM": 9, "WFM": 32, "ELEARNING": 6})
 """Consumers of each application in the example, whatever the number of users."""
 
@@ -30,7 +32,7 @@ class _People:
 
 
 _WITH_ROLES: Final = (
-    _People("eleveo.admin", realm_roles=("WFM_SCHEDULER", "QM_EVALUATOR")),
+    _People(EXAMPLE_ADMIN, realm_roles=("WFM_SCHEDULER", "QM_EVALUATOR")),
     _People("eleveotrain", realm_roles=("WFM_AGENT", "ELEARNING_STUDENT")),
     # One who has WFM_AGENT three times over (by group, directly, by composite) and consumes one seat.
     _People("senior-agent", realm_roles=("WFM_AGENT", "SENIOR_AGENT"), groups=("/AGENTS",)),
@@ -43,16 +45,18 @@ _WITH_ROLES: Final = (
 MINIMUM_USERS: Final = sum(people.count for people in _WITH_ROLES)
 
 
-def example_realm(name: str, users: int = 1000) -> dict[str, Any]:
+def example_realm(name: str, users: int = 1000, admin_password: str | None = None) -> dict[str, Any]:
     """Return the representation of the example realm.
 
     `users` counts everybody, the two default users included; those beyond `MINIMUM_USERS` have no
-    role. Raises `ConfigurationError` below `MINIMUM_USERS`.
+    role. With `admin_password`, `EXAMPLE_ADMIN` can log in; nobody else can. Raises `ConfigurationError`
+    below `MINIMUM_USERS`.
     """
     if users < MINIMUM_USERS:
         raise ConfigurationError(
             f"The example realm needs at least {MINIMUM_USERS} users, not {users}: raise --users."
         )
+    passwords = {} if admin_password is None else {EXAMPLE_ADMIN: admin_password}
     everybody = (*_WITH_ROLES, _People("employee", users - MINIMUM_USERS))
     return {
         "realm": name,
@@ -61,7 +65,7 @@ def example_realm(name: str, users: int = 1000) -> dict[str, Any]:
         "adminEventsEnabled": True,
         "roles": _roles(),
         "groups": _groups(),
-        "users": list(_entries(everybody)),
+        "users": [entry | _credentials(passwords.get(entry["username"])) for entry in _entries(everybody)],
     }
 
 
@@ -83,6 +87,10 @@ def _entries(everybody: tuple[_People, ...]) -> Iterator[dict[str, Any]]:
             "realmRoles": list(people.realm_roles),
             "groups": list(people.groups),
         }
+
+
+def _credentials(password: str | None) -> dict[str, Any]:
+    return {} if password is None else {"credentials": [{"type": "password", "value": password}]}
 
 
 def _roles() -> dict[str, Any]:

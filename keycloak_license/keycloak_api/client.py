@@ -31,7 +31,7 @@ from keycloak_license.errors import (
     UnreachableError,
 )
 from keycloak_license.keycloak_api.answers import Access, Call, explain_shape, explain_status, not_keycloak
-from keycloak_license.keycloak_api.session import Session
+from keycloak_license.keycloak_api.session import Session, uncounted
 
 PAGE_SIZE = 5000
 PAGES_AT_ONCE = 2
@@ -73,17 +73,20 @@ class KeycloakClient:
         *,
         retry: RetryPolicy | None = None,
         should_stop: Callable[[], bool] = lambda: False,
+        on_request: Callable[[], None] = uncounted,
     ) -> None:
+        """`on_request` is called for every request, those for tokens included, by any thread."""
         self.access = access
         self.realm = realm
         self._retry = retry or RetryPolicy()
         self._should_stop = should_stop
+        self._on_request = on_request
         self._page_size = PAGE_SIZE
 
     @cached_property
     def _session(self) -> Session:
         """Made when it is needed: preparing for TLS costs more than a command that asks the ledger alone."""
-        return Session.open(self.access)
+        return Session.open(self.access, self._on_request)
 
     @property
     def requests_made(self) -> int:

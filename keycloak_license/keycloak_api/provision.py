@@ -13,10 +13,12 @@ from keycloak_license.keycloak_api.accounts import own_role
 from keycloak_license.keycloak_api.answers import rights_client
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.recording import AdminEvents, Recording, Wish
+from keycloak_license.keycloak_api.screen_client import ScreenClient
 from keycloak_license.keycloak_api.writer import write_attributes
 from keycloak_license.model.attributes import INSTALLATION_ID, is_owned
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet
 from keycloak_license.model.enforcement import DISABLED_ROLE, MANAGE_LICENSES, MARK, Enforcement
+from keycloak_license.model.screen import ScreenAddress
 
 COMPLETE = "true"
 """The value of our mark on a client whose secret was handed out; before, it is something else."""
@@ -64,6 +66,7 @@ class Provisioner:
         self._realm = realm
         self._auth_realm = auth_realm
         self._client_id = client_id
+        self._screen = ScreenClient(realm, client_id)
 
     def look_at_events(self) -> AdminEvents:
         """Return how the realm records admin events."""
@@ -76,16 +79,19 @@ class Provisioner:
         installation_id: str | None = None,
         client_secret: str | None = None,
         recording: Wish | None = None,
+        screen: ScreenAddress | None = None,
     ) -> Provisioned:
         """Make what is missing and give the service account just the rights of the enforcement.
 
         `installation_id` is what the ledger knows, used when the realm has none; `client_secret` is for
         a new client, instead of one that Keycloak makes up. Without `recording` admin events stay as they
-        are.
+        are; without `screen` there is no client for its logins.
         """
         self._refuse_third_realm()
         done = Provisioned()
-        client = self._find_client() or self._create_client(client_secret, done)
+        client = self._find_client()
+        self._provide_screen(screen, done)
+        client = client or self._create_client(client_secret, done)
         if not (client.enabled and client.service_accounts_enabled):
             self._auth_realm.put(f"clients/{client.id}", {"enabled": True, "serviceAccountsEnabled": True})
             done.created.append("service account")
@@ -131,7 +137,27 @@ class Provisioner:
         if client is not None:
             self._remove_client(client, done)
         self._remove_role_client(done)
+        done.removed += self._screen.remove()
         return done
+
+    def appoint(self, username: str) -> None:
+        """Give a user the role manage-licenses; `ConfigurationError` when either is not there."""
+        found = self._realm.get("users", wire.USERS, username=username, exact="true")
+        role = self._find_role()
+        if not found or role is None:
+            raise ConfigurationError(
+                f"Realm {self._realm.realm} has no user {username} or no role {MANAGE_LICENSES}: make him, "
+                "and run keycloak-license init"
+            )
+        self._realm.create(
+            f"users/{found[0].id}/role-mappings/realm", [{"id": role.id, "name": MANAGE_LICENSES}]
+        )
+
+    def _provide_screen(self, address: ScreenAddress | None, done: Provisioned) -> None:
+        if address is None:
+            done.removed += self._screen.remove()
+        else:
+            done.created += self._screen.provide(address)
 
     def _provide_roles(self, enforcement: Enforcement, done: Provisioned) -> None:
         """Make what the sidecar may not: roles, and a client for them where it logs in elsewhere."""

@@ -9,7 +9,7 @@ import base64
 import json
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import RLock
 from typing import Any
@@ -32,16 +32,22 @@ from keycloak_license.keycloak_api.answers import (
 CONNECT_SECONDS = 10
 
 
-class CountingAdapter(HTTPAdapter):
-    """Counts what goes out."""
+def uncounted() -> None:
+    """Leave it to `requests_made` to count a request."""
 
-    def __init__(self) -> None:
+
+class CountingAdapter(HTTPAdapter):
+    """Counts what goes out, and says so each time, in whatever thread it is."""
+
+    def __init__(self, on_request: Callable[[], None] = uncounted) -> None:
         super().__init__(max_retries=0)
         self.requests_made = 0
+        self._on_request = on_request
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         """Send one request."""
         self.requests_made += 1
+        self._on_request()
         return super().send(*args, **kwargs)
 
 
@@ -65,13 +71,13 @@ class _Login(ConnectionManager):
 class Session(KeycloakOpenIDConnection):
     """The connection for everything else."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, on_request: Callable[[], None] = uncounted) -> None:
         self.access = access
         self.server_time: datetime | None = None
         """Keycloak's clock at the last login: the token's ``iat``, for it sends no Date header."""
         self._logged_in = 0.0
         """When that was, on a clock that nobody can set."""
-        self._adapter = CountingAdapter()
+        self._adapter = CountingAdapter(on_request)
         self._renewal = RLock()
         super().__init__(
             server_url=_base(access),
@@ -93,12 +99,12 @@ class Session(KeycloakOpenIDConnection):
         self._keycloak_openid.connection = self._login
 
     @classmethod
-    def open(cls, access: Access) -> "Session":
+    def open(cls, access: Access, on_request: Callable[[], None] = uncounted) -> "Session":
         """Return a session that has not sent anything; `ConfigurationError` for what cannot be used."""
         if access.username is not None and not access.password:
             raise AuthenticationError(f"The password of {access.who} is empty: give the right one")
         try:
-            return cls(access)
+            return cls(access, on_request)
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(
                 f"The CA bundle {access.verify_tls} cannot be used ({type(error).__name__}): "

@@ -96,6 +96,15 @@ class OwnedClientRepresentation(Representation):
     attributes: dict[str, str | None] = Field(default_factory=dict)
 
 
+class ScreenClientRepresentation(OwnedClientRepresentation):
+    """The client of the screen, with every setting that Keycloak shows."""
+
+    model_config = ConfigDict(extra="allow")
+
+    default_client_scopes: tuple[str, ...] = ()
+    """Names."""
+
+
 class OwnedRoleRepresentation(Representation):
     """A role with what tells whether it is ours."""
 
@@ -212,6 +221,7 @@ class SessionRepresentation(Representation):
     """A session of a user, with the client ids it has reached, by Keycloak's ids."""
 
     id: str
+    user_id: str | None = None
     clients: dict[str, str] = Field(default_factory=dict)
 
 
@@ -325,6 +335,7 @@ USER: TypeAdapter[User] = TypeAdapter(_User, config=_OF_USERS)
 CLIENTS = TypeAdapter(list[ClientRepresentation], config=_QUIET)
 EXPORT = TypeAdapter(PartialExport)
 OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation], config=_QUIET)
+SCREEN_CLIENTS = TypeAdapter(list[ScreenClientRepresentation], config=_QUIET)
 OWNED_ROLE = TypeAdapter(OwnedRoleRepresentation)
 COMPONENTS = TypeAdapter(list[ComponentRepresentation], config=_QUIET)
 SERVER_INFO = TypeAdapter(ServerInfo)

@@ -1,10 +1,15 @@
-"""Where the screen is found, by browsers and by Keycloak.
+"""Where the screen is found, by browsers and by Keycloak, and the client by which people log in to it.
 
 Comes from `settings`; read by `keycloak_api.screen_client`, which tells Keycloak, and by `web`.
 """
 
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
+
+
+def screen_client_id(client_id: str) -> str:
+    """Return the client by which people log in; it is called after the one that the sidecar logs in as."""
+    return f"{client_id}-screen"
 
 
 @dataclass(frozen=True, slots=True)

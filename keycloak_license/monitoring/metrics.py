@@ -48,6 +48,13 @@ class Metrics:
             PREFIX,
             registry=self.registry,
         )
+        self._requests = Total(
+            "keycloak_requests",
+            "Requests to Keycloak, those for tokens included",
+            ["realm"],
+            PREFIX,
+            registry=self.registry,
+        )
         self._realms = Gauge("realms", "Realms that are this worker's", (), PREFIX, registry=self.registry)
         self._duration = Histogram(
             "sync_duration_seconds", "How long syncs took", ["realm"], PREFIX, registry=self.registry
@@ -66,6 +73,10 @@ class Metrics:
     def count_notice(self, realm: str, channel: str, result: str) -> None:
         """Count an attempt: ``delivered``, ``put_off``, ``refused`` or ``given_up``."""
         self._notices.labels(realm, channel, result).inc()
+
+    def count_request(self, realm: str) -> None:
+        """Count a request to Keycloak that was made for a realm."""
+        self._requests.labels(realm).inc()
 
     def show_success(self, realm: str, now: datetime) -> None:
         """Show that a realm was looked at, and is as it was."""

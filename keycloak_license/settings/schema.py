@@ -16,7 +16,7 @@ from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
 from keycloak_license.model.audience import NoticeTerms
 from keycloak_license.model.enforcement import Enforcement, EnforcementTerms
-from keycloak_license.model.screen import ScreenAddress
+from keycloak_license.model.screen import ScreenAddress, screen_client_id
 from keycloak_license.plan.sharing import keep_pace
 from keycloak_license.settings.sources import packaged_applications
 from keycloak_license.settings.values import (
@@ -267,11 +267,10 @@ class Settings(FrozenModel):
 
     @model_validator(mode="after")
     def _never_locks_itself_out(self) -> Self:
+        ours = {self.keycloak.client_id, screen_client_id(self.keycloak.client_id)}
         for id_, application in self.applications.items():
-            if self.keycloak.client_id in application.clients:
-                raise ValueError(
-                    f"needs applications.{id_}.clients without {self.keycloak.client_id}: that client is ours"
-                )
+            for client_id in sorted(ours.intersection(application.clients)):
+                raise ValueError(f"needs applications.{id_}.clients without {client_id}: that client is ours")
         return self
 
     def realm(self, name: str | None = None) -> tuple[str, RealmSettings]:

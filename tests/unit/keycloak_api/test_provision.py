@@ -1,7 +1,5 @@
 """`init` makes what is missing, gives just the rights that are needed, and takes only its own away."""
 
-from typing import Any
-
 import pytest
 
 from keycloak_license.errors import (
@@ -14,134 +12,7 @@ from keycloak_license.keycloak_api.provision import RIGHTS, Provisioned, Provisi
 from keycloak_license.model.attributes import EXPIRY_NOTICE_DAYS, INSTALLATION_ID
 from keycloak_license.model.enforcement import MARK, Enforcement
 from tests.unit.keycloak_api.fake import Ask, FakeServer, Reply, connect, cut_while_reading, no_realm, reply
-from tests.unit.keycloak_api.small_realm import user
-
-OFFERED = (
-    "view-realm",
-    "view-users",
-    "view-clients",
-    "view-events",
-    "manage-realm",
-    "manage-users",
-    "manage-clients",
-    "manage-identity-providers",
-)
-OURS = "keycloak-license"
-
-
-def right(name: str) -> dict[str, object]:
-    return {
-        "id": f"right-{name}",
-        "name": name,
-        "composite": False,
-        "clientRole": True,
-        "containerId": "holder",
-    }
-
-
-class Directory:
-    """A realm, and the realm that its rights live in, on a server."""
-
-    def __init__(self, server: FakeServer, auth_realm: str = "acme", managed: str = "acme") -> None:
-        self.auth_realm, self.managed = auth_realm, managed
-        self.holder = f"{managed}-realm" if auth_realm == "master" else "realm-management"
-        self.attributes: dict[str, str] = {"foreign": "1"}
-        self.settings: dict[str, object] = {"adminEventsEnabled": False}
-        """Of the realm, beside its attributes."""
-        self.clients: dict[str, dict[str, Any]] = {self.holder: {"id": "holder", "clientId": self.holder}}
-        self.rights: dict[str, dict[str, object]] = {}
-        self.role: dict[str, object] | None = None
-        self.own_roles: list[str] = []
-        self._server = server
-        below = "" if auth_realm == "acme" else f"/realms/{auth_realm}/"
-        realm = "" if managed == "acme" else f"/realms/{managed}"
-        if auth_realm != managed:
-            server.on("GET", f"{realm}/clients" if realm else "clients", reply([]))
-        mapping = f"{below}users/user-sa/role-mappings/clients/holder"
-        server.on("GET", f"{below}clients", self._find_client)
-        server.on("POST", f"{below}clients", self._make_client)
-        server.on("PUT", f"{below}clients/ours", self._change_client)
-        server.on("DELETE", f"{below}clients/ours", self._delete_client)
-        server.on("GET", f"{below}clients/ours/service-account-user", reply(user("sa")))
-        server.on("GET", f"{below}clients/holder/roles", reply([right(name) for name in OFFERED]))
-        server.on("GET", mapping, lambda _ask: reply(list(self.rights.values())))
-        server.on("GET", f"{below}users/user-sa/role-mappings", reply({}))
-        server.on("POST", mapping, self._grant)
-        server.on("DELETE", mapping, self._revoke)
-        roles = f"{realm}/roles" if realm else "roles"
-        server.on("GET", f"{roles}/manage-licenses", self._find_role)
-        server.on("POST", roles, self._make_role)
-        server.on("DELETE", f"{roles}/manage-licenses", self._delete_role)
-        server.on("GET", f"{below}clients/ours/roles", lambda _ask: reply([]))
-        server.on("POST", f"{below}clients/ours/roles", self._make_own_role)
-        server.on("GET", realm, self._read_realm)
-        server.on("PUT", realm, self._write_realm)
-
-    def provisioner(self) -> Provisioner:
-        admin: dict[str, Any] = {"auth_realm": "master", "client_id": "admin-cli", "client_secret": None}
-        admin |= {"username": "root", "password": "pw"}
-        return Provisioner(
-            realm=connect(realm=self.managed, **admin),
-            auth_realm=connect(realm=self.auth_realm, **admin),
-            client_id=OURS,
-        )
-
-    def provision(self, enforcement: Enforcement = Enforcement.OBSERVE, **known: Any) -> Provisioned:
-        return self.provisioner().provision(enforcement, **known)
-
-    def _find_client(self, ask: Ask) -> Reply:
-        found = self.clients.get(ask.query["clientId"])
-        return reply([found] if found else [])
-
-    def _make_client(self, ask: Ask) -> Reply:
-        if OURS in self.clients:
-            return reply({}, 409)
-        self.clients[OURS] = {"secret": "made-up", **ask.body, "id": "ours"}
-        return reply(status=201)
-
-    def _change_client(self, ask: Ask) -> Reply:
-        """Merge the attributes and take out empty ones, as Keycloak does."""
-        merged = self.clients[OURS]["attributes"] | ask.body["attributes"]
-        self.clients[OURS]["attributes"] = {name: value for name, value in merged.items() if value}
-        return reply(status=204)
-
-    def _delete_client(self, _ask: Ask) -> Reply:
-        del self.clients[OURS]
-        return reply(status=204)
-
-    def _grant(self, ask: Ask) -> Reply:
-        self.rights |= {each["name"]: each for each in ask.body}
-        return reply(status=204)
-
-    def _revoke(self, ask: Ask) -> Reply:
-        for each in ask.body:
-            del self.rights[each["name"]]
-        return reply(status=204)
-
-    def _find_role(self, _ask: Ask) -> Reply:
-        return reply(self.role) if self.role else reply({}, 404)
-
-    def _make_role(self, ask: Ask) -> Reply:
-        self.role = {"id": "role", **ask.body}
-        return reply(status=201)
-
-    def _make_own_role(self, ask: Ask) -> Reply:
-        self.own_roles.append(ask.body["name"])
-        return reply(status=201)
-
-    def _delete_role(self, _ask: Ask) -> Reply:
-        self.role = None
-        return reply(status=204)
-
-    def _read_realm(self, _ask: Ask) -> Reply:
-        about = {"id": f"id-of-{self.managed}", "realm": self.managed, "attributes": self.attributes}
-        return reply(about | self.settings)
-
-    def _write_realm(self, ask: Ask) -> Reply:
-        """Replace all attributes if any are given, as Keycloak does, and leave alone what is not given."""
-        self.attributes = ask.body.get("attributes", self.attributes)
-        self.settings |= {name: value for name, value in ask.body.items() if name != "attributes"}
-        return reply(status=204)
+from tests.unit.keycloak_api.provisioned import OFFERED, OURS, SCREEN, Directory, right
 
 
 @pytest.fixture
@@ -259,7 +130,8 @@ def test_a_client_in_master_gets_its_rights_from_the_client_of_the_realm(server:
 
     assert directory.rights.keys() == RIGHTS[Enforcement.OBSERVE]
     assert [ask.query["clientId"] for ask in server.asked("/realms/master/clients")][-1] == "acme-realm"
-    assert [ask.method for ask in server.asked("clients")] == ["GET"], "a client for roles would go"
+    looked_for = [ask.query["clientId"] for ask in server.asked("clients")]
+    assert looked_for == [SCREEN, OURS], "a client of the screen or for roles would go"
 
 
 def test_a_realm_that_holds_no_rights_over_the_managed_one_is_refused(server: FakeServer) -> None:
@@ -315,7 +187,7 @@ def test_a_lost_answer_while_the_client_is_made_does_not_lose_the_secret(
     lost = [True]
 
     def make_and_lose(ask: Ask) -> Reply:
-        made = directory._make_client(ask)
+        made = directory._make_client(directory.clients, ask)
         if lost and lost.pop():
             raise cut_while_reading()
         return made

@@ -18,7 +18,7 @@ from keycloak_license.keycloak_api.recording import (
 from keycloak_license.model.attributes import INSTALLATION_ID
 from keycloak_license.model.enforcement import MARK
 from tests.unit.keycloak_api.fake import Ask, FakeServer, Reply, connect, reply
-from tests.unit.keycloak_api.test_provision import OURS, Directory
+from tests.unit.keycloak_api.provisioned import OURS, Directory
 
 WEEK = str(7 * DAY_SECONDS)
 INTERVAL = 5
