@@ -54,7 +54,7 @@ def judge(licenses: Iterable[ImportedLicense], installation: Installation, now: 
         return standing
     if installation.is_disputed:
         return Standing(LicenseState.NOT_ACTIVATED, Reason.OTHER_INSTALLATION, standing.license)
-    turns = sorted({turn for each in in_force for turn in _turns(each.license, installation) if turn > now})
+    turns = sorted({turn for each in in_force for turn in turns_of(each.license, installation) if turn > now})
     ends_at = next(turn for turn in turns if not _judge_at(in_force, installation, turn).is_granted)
     last = _judge_at(in_force, installation, max([now, *(turn for turn in turns if turn < ends_at)]))
     is_in_grace = last.reason is Reason.GRACE and not _has_expired(last.license, installation, ends_at)
@@ -83,7 +83,7 @@ def _judge_at(in_force: Sequence[ImportedLicense], installation: Installation, n
     return (commercial or newest_first)[0]
 
 
-def _turns(license_: License, installation: Installation) -> tuple[datetime, ...]:
+def turns_of(license_: License, installation: Installation) -> tuple[datetime, ...]:
     """Return the instants at which a licence may come to be judged otherwise."""
     days = (
         license_.starts_on,

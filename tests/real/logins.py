@@ -1,7 +1,7 @@
 """People who log in, as their browsers and applications do: by real requests to a real Keycloak.
 
-`Browser` keeps cookies and fills in forms; `App` is a public client that gets tokens. Cookies are kept by
-hand, because Keycloak marks them as secure, and here everything is plain HTTP.
+`Browser` keeps cookies and fills in forms; `App` is a client that gets tokens. Cookies are kept by hand,
+because Keycloak marks them as secure, and here everything is plain HTTP.
 """
 
 import secrets
@@ -11,7 +11,7 @@ from html import unescape
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import requests
 
@@ -73,15 +73,20 @@ class Page:
     @property
     def code(self) -> str | None:
         """What the application was sent, when it was reached."""
-        if not self.url.startswith(CALLBACK):
-            return None
-        return parse_qs(urlsplit(self.url).query).get("code", [None])[0]
+        return self.sent.get("code")
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """All that the application was sent; nothing before it is reached."""
+        return dict(parse_qsl(urlsplit(self.url).query)) if self.status == requests.codes.found else {}
 
 
 @dataclass
 class Browser:
     """One person's browser."""
 
+    callback: str = CALLBACK
+    """Before which it stops."""
     _cookies: dict[tuple[str, str], str] = field(default_factory=dict)
     """By path and name."""
 
@@ -102,7 +107,7 @@ class Browser:
 
     def _follow(self, method: str, url: str, data: Mapping[str, str]) -> Page:
         for _ in range(MAX_HOPS):
-            if url.startswith(CALLBACK):
+            if url.startswith(self.callback):
                 return Page(url, 302)
             response = requests.request(
                 method,
@@ -148,16 +153,18 @@ class Tokens:
 
 @dataclass(frozen=True)
 class App:
-    """A public client of a realm, at the address of its Keycloak."""
+    """A client of a realm, at the address of its Keycloak; without a secret a public one."""
 
     url: str
     realm: str
     client_id: str
+    callback: str = CALLBACK
+    secret: str | None = None
 
     def authorization_url(self, **more: str) -> str:
         query = {
             "client_id": self.client_id,
-            "redirect_uri": CALLBACK,
+            "redirect_uri": self.callback,
             "response_type": "code",
             "scope": "openid",
             "state": secrets.token_hex(8),
@@ -165,17 +172,19 @@ class App:
         }
         return f"{self._endpoint('auth')}?{urlencode(query)}"
 
-    def log_in(self, browser: Browser, username: str, password: str) -> Page:
+    def log_in(self, browser: Browser, username: str, password: str, **more: str) -> Page:
         """Log in with the form, or without where the browser is signed in already."""
-        page = browser.open(self.authorization_url())
+        page = browser.open(self.authorization_url(**more))
         if page.code is None and page.status == requests.codes.ok and page.form.action:
             page = browser.submit(page, {"username": username, "password": password})
         return page
 
-    def redeem(self, page: Page) -> Tokens:
+    def redeem(self, page: Page, **more: str) -> Tokens:
         """Exchange the code of a login for tokens."""
         assert page.code is not None, page.text
-        return self._token(grant_type="authorization_code", code=page.code, redirect_uri=CALLBACK)
+        return self._token(
+            grant_type="authorization_code", code=page.code, redirect_uri=self.callback, **more
+        )
 
     def direct_grant(self, username: str, password: str, scope: str = "openid") -> Tokens:
         return self._token(grant_type="password", username=username, password=password, scope=scope)
@@ -196,9 +205,8 @@ class App:
         )
 
     def _token(self, **data: str) -> Tokens:
-        response = requests.post(
-            self._endpoint("token"), data={"client_id": self.client_id, **data}, timeout=60
-        )
+        client = {"client_id": self.client_id} | ({"client_secret": self.secret} if self.secret else {})
+        response = requests.post(self._endpoint("token"), data=client | data, timeout=60)
         is_json = "json" in response.headers.get("Content-Type", "")
         return Tokens(response.status_code, response.json() if is_json else {"text": response.text})
 

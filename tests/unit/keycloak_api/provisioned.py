@@ -109,10 +109,12 @@ class Directory:
         return reply(status=201)
 
     def _change_client(self, ask: Ask) -> Reply:
-        """Merge the attributes and take out empty ones, as Keycloak does."""
+        """Merge the attributes and take out empty ones, and make up origins, as Keycloak does."""
         kept, name = self._kept_at(ask.path)
         merged = kept[name]["attributes"] | ask.body["attributes"]
-        kept[name] |= ask.body | {"attributes": {name: value for name, value in merged.items() if value}}
+        kept[name] |= {"webOrigins": ["https://made-up"], **ask.body} | {
+            "attributes": {name: value for name, value in merged.items() if value}
+        }
         return reply(status=204)
 
     def _delete_client(self, ask: Ask) -> Reply:

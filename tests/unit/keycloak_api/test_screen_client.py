@@ -49,9 +49,7 @@ def test_a_second_run_changes_nothing(server: FakeServer, directory: Directory, 
     assert not [each for each in server.writes()[before:] if "screen" in each]
 
 
-def test_it_follows_the_addresses_and_leaves_everything_else_alone(
-    server: FakeServer, directory: Directory
-) -> None:
+def test_it_follows_the_addresses_and_leaves_everything_else_alone(directory: Directory) -> None:
     directory.provision(screen=MOVED)
     directory.managed_clients[SCREEN]["name"] = "Licences of Acme"
     with pytest.raises(ConfigurationError, match=r"does not fit .* \(baseUrl, redirectUris, post\.logout"):
@@ -60,8 +58,6 @@ def test_it_follows_the_addresses_and_leaves_everything_else_alone(
     assert directory.provision(screen=ADDRESS).created == [f"addresses of client {SCREEN}"]
     assert describe()
     assert directory.managed_clients[SCREEN]["name"] == "Licences of Acme"
-    [change] = server.asked("clients/screen", "PUT")
-    assert change.body["webOrigins"] == [], "Keycloak would make some up"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,133 @@
+"""How many seats of an application were taken and licensed, over time.
+
+In: who has a seat now, the seat events, and the licences; out: the steps of two lines, for a chart. Called by
+`services.usage_history`. The past is worked out from the present: the count is right today, and each event
+tells what it was before.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from keycloak_license.model.changes import SeatAssigned, SeatReleased
+from keycloak_license.model.license import ImportedLicense
+from keycloak_license.model.record import SeatEvent
+from keycloak_license.plan.lifecycle import Installation, judge, turns_of
+from keycloak_license.plan.planner import seat_terms
+
+MAX_POINTS = 400
+"""More than a chart has room for."""
+_TAKEN = {SeatAssigned.kind: 1, SeatReleased.kind: -1}
+"""What an event does to the count; one of another kind is about a queue or an account. A seat lost to a
+smaller limit is released as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePoint:
+    """How things stood from an instant until the next point."""
+
+    at: datetime
+    """In UTC."""
+    used: int
+    limit: int | None
+    """Licensed seats; None is unlimited, and 0 where no licence counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageInputs:
+    """What is known of one application."""
+
+    application: str
+    used: int
+    """Seats that are taken now."""
+    events: Sequence[SeatEvent]
+    """Those of this application, as they were recorded, at least since the beginning of the line."""
+    licenses: Sequence[ImportedLicense]
+    """All that verify, also replaced ones."""
+    installation: Installation
+    """As it is now: that it was another before is not remembered."""
+
+
+def usage_over_time(
+    inputs: UsageInputs, since: datetime, until: datetime, max_points: int = MAX_POINTS
+) -> tuple[UsagePoint, ...]:
+    """Return a point for `since`, one for each change after it, and one for `until`, which is now.
+
+    The limit is the one that every exit shows: that of the licence that counts, also while access is
+    blocked, for then nobody loses a seat. Of more than `max_points`, which is at least 4, those are left
+    that show the highest counts.
+    """
+    until = until.astimezone(UTC)
+    since = min(since.astimezone(UTC), until)
+    used, limits = _counts(inputs, since, until), _limits(inputs, since, until)
+    points = [UsagePoint(since, used[since], limits[since])]
+    for at in sorted(used.keys() | limits.keys()):
+        before = points[-1]
+        point = UsagePoint(at, used.get(at, before.used), limits.get(at, before.limit))
+        if point != replace(before, at=at):
+            points.append(point)
+    if points[-1].at < until:
+        points.append(replace(points[-1], at=until))
+    return tuple(points if len(points) <= max_points else _thinned(points, max_points))
+
+
+def _counts(inputs: UsageInputs, since: datetime, until: datetime) -> Mapping[datetime, int]:
+    """Return the seats that were taken from each instant on."""
+    counts: dict[datetime, int] = {}
+    used, at = inputs.used, until
+    for event in reversed(inputs.events):
+        # One that is dated later than what came after it was written by a clock that was ahead.
+        at = min(at, event.at.astimezone(UTC))
+        if at <= since:
+            break
+        change = _TAKEN.get(event.kind, 0)
+        counts.setdefault(at, used)
+        used = max(0, used - change)
+    return {**counts, since: used}
+
+
+def _limits(inputs: UsageInputs, since: datetime, until: datetime) -> Mapping[datetime, int | None]:
+    """Return the limit as it was at each instant at which it may have changed."""
+    spans = [(each, *_in_force(each, until)) for each in inputs.licenses]
+    instants = {since}
+    for each, begins_at, ends_at in spans:
+        days = (turn.astimezone(UTC) for turn in turns_of(each.license, inputs.installation))
+        instants |= {begins_at, *days} | ({ends_at} if ends_at else set())
+    limits: dict[datetime, int | None] = {}
+    for at in sorted(each for each in instants if since <= each <= until):
+        present = [
+            replace(each, replaced_at=None)
+            for each, begins_at, ends_at in spans
+            if begins_at <= at and (ends_at is None or at < ends_at)
+        ]
+        standing = judge(present, inputs.installation, at)
+        limits[at] = seat_terms(standing, inputs.application, may_take=True).limit
+    return limits
+
+
+def _in_force(license_: ImportedLicense, until: datetime) -> tuple[datetime, datetime | None]:
+    """Return from when until when a licence is in force; what a clock that was ahead dated is over by now."""
+    begins_at = min(license_.imported_at.astimezone(UTC), until)
+    ends_at = license_.replaced_at
+    return begins_at, min(ends_at.astimezone(UTC), until) if ends_at else None
+
+
+def _thinned(points: Sequence[UsagePoint], max_points: int) -> Iterator[UsagePoint]:
+    """Leave both ends, each change of the limit if those are few, and of each stretch its peak and its end.
+
+    Without its end, a stretch that nothing follows for long would seem to have stayed at its peak.
+    """
+    ends = {0, len(points) - 1}
+    relimited = {place for place, (one, next_) in enumerate(pairwise(points), 1) if one.limit != next_.limit}
+    kept = ends | relimited if len(ends | relimited) <= max_points // 2 else ends
+    stretches = (max_points - len(kept)) // 2
+    begins_at, span = points[0].at, points[-1].at - points[0].at
+    peaks: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for place, point in enumerate(points[:-1]):
+        stretch = (point.at - begins_at) * stretches // span
+        last[stretch] = place
+        if point.used > points[peaks.setdefault(stretch, place)].used:
+            peaks[stretch] = place
+    return (points[place] for place in sorted({*kept, *peaks.values(), *last.values()}))

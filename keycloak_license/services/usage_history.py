@@ -1,0 +1,52 @@
+"""How the seats of an application were used, without asking Keycloak.
+
+In: a `ManagedRealm`, an application and a span of time; out: the points of a chart. Called by `web`.
+"""
+
+from datetime import datetime
+
+from keycloak_license.model.license import ImportedLicense
+from keycloak_license.model.record import RealmRecord, SeatEvent
+from keycloak_license.plan.clock import read_clock
+from keycloak_license.plan.usage_history import UsageInputs, UsagePoint, usage_over_time
+from keycloak_license.services.observation import ManagedRealm
+from keycloak_license.services.overview import find_application, installation_of
+from keycloak_license.services.recovery import read_licenses
+
+_TRIES = 3
+
+
+def read_usage_history(
+    managed: ManagedRealm, application_id: str, now: datetime, since: datetime
+) -> tuple[UsagePoint, ...]:
+    """Return how many seats were taken and licensed from `since` on; the last point is `read_status` now.
+
+    Raises `ConfigurationError` for an application that is not configured.
+    """
+    application = find_application(managed.applications, application_id)
+    record, events = _read(managed, application.id, since)
+    inputs = UsageInputs(
+        application=application.id,
+        used=sum(claim.is_seated for claim in record.claims if claim.application == application.id),
+        events=events,
+        licenses=[
+            ImportedLicense(each.license, each.stored.imported_at, each.stored.replaced_at)
+            for each in read_licenses(managed.verifier, record.licenses)
+            if each.license is not None
+        ],
+        installation=installation_of(managed, record),
+    )
+    return usage_over_time(inputs, since, read_clock(now, None, record.clock).now)
+
+
+def _read(
+    managed: ManagedRealm, application_id: str, since: datetime
+) -> tuple[RealmRecord, tuple[SeatEvent, ...]]:
+    """Read what is and what happened; a sync in between would shift the whole past, so then both again."""
+    record = managed.ledger.load(managed.name)
+    for _ in range(_TRIES):
+        events = managed.ledger.seat_events(managed.name, application_id, since)
+        if managed.ledger.load(managed.name, ()).last_sync == record.last_sync:
+            break
+        record = managed.ledger.load(managed.name)
+    return record, events
