@@ -139,7 +139,7 @@ def open_client(
         client_id=keycloak.client_id,
         client_secret=keycloak.client_secret.get_secret_value(),
         timeout_seconds=keycloak.timeout_seconds,
-        verify_tls=_verify_tls(settings),
+        verify_tls=tls_check(settings),
     )
     return KeycloakClient(access, realm, should_stop=should_stop, on_request=on_request)
 
@@ -192,10 +192,11 @@ def _admin_access(settings: Settings, admin: Admin) -> Access:
         username=admin.username,
         password=admin.password,
         timeout_seconds=settings.keycloak.timeout_seconds,
-        verify_tls=_verify_tls(settings),
+        verify_tls=tls_check(settings),
     )
 
 
-def _verify_tls(settings: Settings) -> bool | str:
+def tls_check(settings: Settings) -> bool | str:
+    """Return whether, or by which CA bundle, Keycloak's certificate is checked."""
     verify = settings.keycloak.verify_tls
     return verify if isinstance(verify, bool) else str(verify)

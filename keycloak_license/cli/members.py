@@ -3,8 +3,6 @@
 In: an application or a user; out: a table, CSV or JSON. Registered by `cli.main`.
 """
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -17,10 +15,10 @@ from keycloak_license.cli.output import (
     print_lines,
     print_table,
     printable,
-    show_path,
 )
 from keycloak_license.model.instants import show_instant
 from keycloak_license.services.documents import explanation_document, members_document
+from keycloak_license.services.member_list import member_cells, members_csv, show_path
 from keycloak_license.services.overview import (
     Explanation,
     Member,
@@ -52,7 +50,7 @@ def members(
     if as_json:
         print_json(members_document(application, allocation.limit, shown))
     elif as_csv:
-        typer.echo(_members_csv(shown), nl=False)
+        typer.echo(members_csv(shown), nl=False)
     else:
         print_table(_members_table(shown))
 
@@ -78,33 +76,8 @@ def _members_table(members_: Sequence[Member]) -> Table:
     for heading in ("User", "E-mail", "State", "Since", "Place", "Path"):
         table.add_column(heading, overflow="fold")
     for member in members_:
-        table.add_row(*(printable(cell) for cell in _row(member)))
+        table.add_row(*(printable(cell) for cell in member_cells(member)))
     return table
-
-
-def _members_csv(members_: Sequence[Member]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["user_id", "username", "email", "state", "since", "position", "paths"])
-    for member in members_:
-        writer.writerow([member.claim.user_id, *(_harmless(cell) for cell in _row(member))])
-    return text.getvalue()
-
-
-def _row(member: Member) -> tuple[str, ...]:
-    return (
-        member.claim.username,
-        member.claim.email or "",
-        "seated" if member.claim.is_seated else "waiting",
-        show_instant(member.since),
-        str(member.position or ""),
-        "; ".join(show_path(path) for path in member.paths),
-    )
-
-
-def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _explanation_lines(explanation: UserExplanation) -> list[str]:
@@ -116,7 +89,7 @@ def _explanation_lines(explanation: UserExplanation) -> list[str]:
         lines.append("The licence exempts this user: no seat is needed")
     for each in explanation.applications:
         lines.append(f"{each.application.id}: {_explain_one(each)}")
-        lines.extend(f"  {show_path(path)}" for path in each.paths)
+        lines.extend(f"  {printable(show_path(path))}" for path in each.paths)
     return lines
 
 

@@ -17,7 +17,6 @@ from keycloak_license.model.measures import AccountChange, describe_measure
 from keycloak_license.model.notice import Notice, is_about_seats
 from keycloak_license.model.report import ApplicationUsage, RealmReport
 from keycloak_license.model.seat import HeldRelease
-from keycloak_license.plan.consumers import Path
 from keycloak_license.services.documents import Document
 
 MAX_CHANGES_SHOWN = 20
@@ -147,8 +146,3 @@ def print_warnings(warnings: Iterable[str]) -> None:
     """Print warnings to stderr."""
     for warning in warnings:
         typer.echo(f"Warning: {warning.rstrip('.')}.", err=True)
-
-
-def show_path(path: Path) -> str:
-    """Return a path as people read it."""
-    return printable(" → ".join(path))

@@ -26,6 +26,7 @@ from keycloak_license.services.following import Follower
 from keycloak_license.services.overview import read_status
 from keycloak_license.services.reconcile import preview_once, run_once
 from keycloak_license.services.sharing import Membership
+from keycloak_license.web.server import screen_port
 from keycloak_license.worker import Postman, Ticker, management_port, run_worker, stop_on_signals
 
 DELIVERY_SECONDS = 60.0
@@ -123,7 +124,7 @@ def status(context: typer.Context, *, realm: RealmOption = None, as_json: JsonOp
 
 
 def run(context: typer.Context) -> None:
-    """Run the worker: sync every realm on schedule until SIGTERM; serve health and metrics."""
+    """Run the worker: sync every realm on schedule until SIGTERM; serve screen, health and metrics."""
     settings = invocation_of(context).settings()
     stop = Event()
     stop_on_signals(stop)
@@ -138,7 +139,10 @@ def run(context: typer.Context) -> None:
         follower = Follower(replace(realm, patience_seconds=0), settings.sync.full_interval_seconds)
         tickers.append(Ticker(follower, metrics, membership))
     web = settings.web
-    with management_port(web.host, web.management_port, tickers):
+    with (
+        management_port(web.host, web.management_port, tickers),
+        screen_port(settings, ledger, metrics.count_request),
+    ):
         has_ended = run_worker(tickers, postman, settings.sync.interval_seconds, stop)
     if not has_ended:
         # A request that Keycloak does not answer must not keep us: any single write may be cut off.

@@ -10,7 +10,7 @@ LICENSE_FILE = "license.file"
 STANDBY_FILES = "license.standby_files"
 """The other licences in force, one a line: beneath a temporary one, or waiting for their start."""
 EXPIRY_NOTICE_DAYS = "license.expiry_notice_days"
-"""Set by realm admins, read by us, never written or removed."""
+"""Set by realm admins, in Keycloak or on the screen; read by us, and never changed by a sync."""
 
 _REALM_KEYS = (
     "installation_id|file|standby_files|number|type|customer|state|access|reason|issued_on|expires_on|stops_at"

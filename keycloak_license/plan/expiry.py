@@ -24,9 +24,14 @@ def notice_days(attributes: Mapping[str, str], default: tuple[int, ...]) -> tupl
 
     The seed: "set the Expiration notification in days value". Several are separated by commas.
     """
-    text = attributes.get(EXPIRY_NOTICE_DAYS, "").strip()
+    return parse_days(attributes.get(EXPIRY_NOTICE_DAYS, "")) or default
+
+
+def parse_days(text: str) -> tuple[int, ...]:
+    """Return the days that a text such as ``30, 7`` names; none for an empty one."""
+    text = text.strip()
     if not text:
-        return default
+        return ()
     words = [word.strip() for word in text.split(",")]
     if not all(word.isascii() and word.isdigit() and len(word) <= 4 for word in words):
         raise _not_understood()

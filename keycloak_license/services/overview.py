@@ -34,15 +34,11 @@ from keycloak_license.plan.expiry import NoticeDaysError, notice_days
 from keycloak_license.plan.in_force import list_licenses
 from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import count_usage, exempt_users, seat_terms
-from keycloak_license.services.confirmation import make_confirmed_plan
 from keycloak_license.services.installation import explain_dispute
-from keycloak_license.services.observation import (
-    ManagedRealm,
-    observe,
-    verify_licenses,
-)
+from keycloak_license.services.observation import ManagedRealm, verify_licenses
 from keycloak_license.services.reconcile import preview_once
 from keycloak_license.services.recovery import read_licenses
+from keycloak_license.services.viewing import View, look_at
 
 MAX_TOLD = 5
 """How many reasons, and people for each, a warning names."""
@@ -221,28 +217,41 @@ def list_members(
 ) -> tuple[Allocation, list[Member]]:
     """Return an application's allocation and its members: the seated, then the waiting in order."""
     application = find_application(managed.applications, application_id)
-    seen = observe(managed, now)
-    seen, plan = make_confirmed_plan(managed, seen, seen.licenses)
-    allocation = next(each for each in plan.allocations if each.application == application.id)
-    return allocation, _members(allocation, paths_by_user(seen.snapshot, application))
+    return members_in(look_at(managed, now), application)
+
+
+def members_in(view: View, application: Application) -> tuple[Allocation, list[Member]]:
+    """Return the same of a realm that was looked at."""
+    allocation = next(each for each in view.plan.allocations if each.application == application.id)
+    return allocation, _members(allocation, paths_by_user(view.seen.snapshot, application))
 
 
 def explain_user(managed: ManagedRealm, name: str, now: datetime) -> UserExplanation:
     """Return why a user, given by username or id, holds, waits for or does not need each seat."""
+    user = find_user(managed, name)
+    return explanation_in(look_at(managed, now), managed.applications, user)
+
+
+def find_user(managed: ManagedRealm, name: str) -> User:
+    """Return the user of that username or id."""
     user = managed.keycloak.find_user(name)
     if user is None:
         raise ConfigurationError(
             f"Realm {managed.name} has no user {name!r}: give the exact username or the user's id"
         )
-    seen = observe(managed, now)
-    seen, plan = make_confirmed_plan(managed, seen, seen.licenses)
+    return user
+
+
+def explanation_in(view: View, applications: Sequence[Application], user: User) -> UserExplanation:
+    """Return why a user of a realm that was looked at holds, waits for or does not need each seat."""
     explanations = []
-    for application, allocation in zip(managed.applications, plan.allocations, strict=True):
-        paths = paths_by_user(seen.snapshot, application)
+    for application, allocation in zip(applications, view.plan.allocations, strict=True):
+        paths = paths_by_user(view.seen.snapshot, application)
         member = next((m for m in _members(allocation, paths) if m.claim.user_id == user.id), None)
         explanations.append(Explanation(application, member, tuple(paths.get(user.id, ()))))
-    exempt = {username.lower() for username in exempt_users(plan.report.standing)}
-    return UserExplanation(user, plan.report.standing, user.username.lower() in exempt, tuple(explanations))
+    standing = view.plan.report.standing
+    exempt = {username.lower() for username in exempt_users(standing)}
+    return UserExplanation(user, standing, user.username.lower() in exempt, tuple(explanations))
 
 
 def find_application(applications: Sequence[Application], application_id: str) -> Application:

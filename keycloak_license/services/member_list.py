@@ -1,0 +1,46 @@
+"""Members as lines of text, one form for table, CSV and screen.
+
+In: members of `overview`; out: cells and CSV. Called by `cli.members` and the screen.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from keycloak_license.model.instants import show_instant
+from keycloak_license.plan.consumers import Path
+from keycloak_license.services.overview import Member
+
+HEADINGS = ("user_id", "username", "email", "state", "since", "position", "paths")
+
+
+def show_path(path: Path) -> str:
+    """Return a path as people read it, step by step; what was there is not made printable."""
+    return " → ".join(path)
+
+
+def member_cells(member: Member) -> tuple[str, ...]:
+    """Return a member as text, all of `HEADINGS` but the id."""
+    return (
+        member.claim.username,
+        member.claim.email or "",
+        "seated" if member.claim.is_seated else "waiting",
+        show_instant(member.since),
+        str(member.position or ""),
+        "; ".join(show_path(path) for path in member.paths),
+    )
+
+
+def members_csv(members: Sequence[Member]) -> str:
+    """Return CSV with a header line."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEADINGS)
+    for member in members:
+        writer.writerow([member.claim.user_id, *(_harmless(cell) for cell in member_cells(member))])
+    return text.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    """Keep a spreadsheet from taking a name for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -1,0 +1,164 @@
+"""What somebody does at the screen: POST requests, each a plain form that this screen has shown.
+
+In: an `Order`; out: the page with what came of it, by a redirect where something was done. Included by `app`.
+Each keeps in the audit who did what.
+"""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from keycloak_license.errors import KeycloakLicenseError, LicenseRefusedError
+from keycloak_license.mail.wording import LANGUAGES
+from keycloak_license.model.progress import Progress
+from keycloak_license.model.report import SyncReport
+from keycloak_license.model.session import AuditAction
+from keycloak_license.services.licenses import LicenseImport, import_license, preview_import
+from keycloak_license.services.notice_days import set_notice_days
+from keycloak_license.services.overview import read_status
+from keycloak_license.services.reconcile import run_once
+from keycloak_license.web import views
+from keycloak_license.web.languages import LANGUAGE_COOKIE
+from keycloak_license.web.limits import Rate
+from keycloak_license.web.login import home_of, path_within
+from keycloak_license.web.pages import Told, show_licenses
+from keycloak_license.web.problems import status_of
+from keycloak_license.web.rendering import THEME_COOKIE, THEMES, render, wanted_part
+from keycloak_license.web.security import Order, limit, order, read_form, refuse_other_sites, site_of
+from keycloak_license.web.sessions import PREFERENCE_LASTS, set_cookie
+
+router = APIRouter(include_in_schema=False)
+OrderParameter = Annotated[Order, Depends(order)]
+
+
+@router.post("/realms/{realm}/import")
+def upload(order_: OrderParameter) -> Response:
+    """Show what importing a file would change; nothing is written."""
+    limit(order_.site, Rate.UPLOAD, order_.session.user_id)
+    if not order_.file:
+        return show_licenses(order_, Told("Choose the licence file that you were sent", status=422))
+    try:
+        result = preview_import(order_.desk.managed, order_.file, order_.site.clock)
+    except KeycloakLicenseError as error:
+        return _refused(order_, AuditAction.IMPORT, error)
+    return _show_preview(order_, result)
+
+
+@router.post("/realms/{realm}/import/confirm")
+def confirm_import(order_: OrderParameter) -> Response:
+    """Import a file whose effects were shown; it replaces what was shown to be replaced, and nothing else."""
+    limit(order_.site, Rate.CHANGE, order_.session.user_id)
+    agreed = order_.fields.get("replaces", "")
+    desk = order_.desk
+    try:
+        result = import_license(
+            desk.managed,
+            order_.fields.get("license", "").encode(),
+            lambda shown: views.digest_replaced(shown) == agreed,
+            order_.site.clock,
+        )
+    except LicenseRefusedError as error:
+        return _refused(order_, AuditAction.IMPORT, error)
+    except KeycloakLicenseError as error:
+        return _refused(order_, AuditAction.IMPORT, error)
+    desk.viewer.forget()
+    order_.site.note(desk.name, order_.actor, AuditAction.IMPORT, _label(result))
+    return _led_back(order_, "import")
+
+
+@router.post("/realms/{realm}/sync")
+def sync(order_: OrderParameter) -> Response:
+    """Start a full sync."""
+    limit(order_.site, Rate.CHANGE, order_.session.user_id)
+    return _start(order_, AuditAction.SYNC, is_forced=False)
+
+
+@router.post("/realms/{realm}/held/confirm")
+def confirm_held(order_: OrderParameter) -> Response:
+    """Release what the guard held back, if it is still what was shown."""
+    limit(order_.site, Rate.CHANGE, order_.session.user_id)
+    held = read_status(order_.desk.managed, order_.site.clock()).held
+    if not held or views.digest_held(held) != order_.fields.get("held"):
+        told = Told("The held releases are not those that were shown any more: look again", status=409)
+        return show_licenses(order_, told)
+    names = ", ".join(f"{each.application} {each.username}" for each in held)
+    return _start(order_, AuditAction.CONFIRM, names, is_forced=True)
+
+
+@router.post("/realms/{realm}/settings")
+def change_settings(order_: OrderParameter) -> Response:
+    """Set the days in advance on which people are told that the licence expires."""
+    limit(order_.site, Rate.CHANGE, order_.session.user_id)
+    try:
+        kept = set_notice_days(order_.desk.managed, order_.fields.get("expiry_notice_days", ""))
+    except KeycloakLicenseError as error:
+        return _refused(order_, AuditAction.NOTICE_DAYS, error)
+    order_.desk.viewer.forget()
+    order_.site.note(order_.desk.name, order_.actor, AuditAction.NOTICE_DAYS, kept)
+    return _led_back(order_, "settings")
+
+
+@router.post("/preferences")
+def prefer(
+    request: Request, form: Annotated[tuple[dict[str, str], bytes | None], Depends(read_form)]
+) -> Response:
+    """Keep in the browser which language and look somebody wants."""
+    refuse_other_sites(request, site_of(request))
+    fields, _ = form
+    realm = fields.get("realm", "")
+    answer = RedirectResponse(
+        path_within(realm, fields.get("return_to", "")) if realm in site_of(request).desks else "/",
+        status_code=303,
+    )
+    if fields.get("language") in LANGUAGES:
+        set_cookie(answer, LANGUAGE_COOKIE, fields["language"], PREFERENCE_LASTS)
+    if fields.get("theme") in THEMES:
+        set_cookie(answer, THEME_COOKIE, fields["theme"], PREFERENCE_LASTS)
+    return answer
+
+
+def _show_preview(order_: Order, result: LicenseImport) -> Response:
+    return render(
+        order_.request,
+        "preview.html",
+        order_,
+        result=result,
+        comparisons=views.compare(result),
+        seat_changes=views.seat_changes(result),
+        replaces=views.digest_replaced(result),
+    )
+
+
+def _start(order_: Order, action: AuditAction, what: str = "", *, is_forced: bool) -> Response:
+    desk, site, actor = order_.desk, order_.site, order_.actor
+
+    def work(progress: Progress) -> SyncReport:
+        return run_once(desk.open_realm(progress), now=site.clock(), is_forced=is_forced)
+
+    def done(problem: str | None) -> None:
+        desk.viewer.forget()
+        site.note(desk.name, actor, action, what, problem)
+
+    if not desk.job.start(work, done):
+        return show_licenses(order_, Told("A sync is running already: wait until it is done", status=409))
+    if wanted_part(order_.request) == "sync":
+        return render(order_.request, "sync.html", order_, job=desk.job.state)
+    return RedirectResponse(f"{home_of(desk.name)}/sync", status_code=303)
+
+
+def _refused(order_: Order, action: AuditAction, error: KeycloakLicenseError) -> Response:
+    order_.site.note(order_.desk.name, order_.actor, action, problem=str(error))
+    return show_licenses(order_, Told(str(error), status=status_of(error)))
+
+
+def _led_back(order_: Order, done: str) -> Response:
+    path = f"{home_of(order_.desk.name)}?{urlencode({'done': done})}"
+    return RedirectResponse(path, status_code=303)
+
+
+def _label(result: LicenseImport) -> str:
+    label = f"{result.license.number} issue {result.license.issue}"
+    replaced = ", ".join(each.label for each in result.replaced)
+    return f"{label}, replacing {replaced}" if replaced else label

@@ -1,0 +1,83 @@
+"""Whose token a program brings, and whether he may manage licences.
+
+In: the Authorization header; out: who it is. Called by `api`. What Keycloak said of somebody is believed for
+a minute.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from keycloak_license.web.oidc import LoginRefusedError
+from keycloak_license.web.problems import UnauthorizedError
+from keycloak_license.web.security import desk_of, site_of
+from keycloak_license.web.sessions import CHECK_AFTER, NoRoleError
+from keycloak_license.web.site import Actor, Desk, Site
+
+MAX_REMEMBERED = 1000
+scheme = HTTPBearer(auto_error=False, description="An access token of the realm")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A program that works for somebody who may manage licences."""
+
+    site: Site
+    desk: Desk
+    actor: Actor
+
+
+@dataclass(slots=True)
+class Managers:
+    """Who was known to have the role, and when; threads may share it."""
+
+    _known: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def is_manager(self, desk: Desk, user_id: str, now: datetime) -> bool:
+        """Tell whether a user may manage licences, as of a minute ago at most."""
+        key = desk.name, user_id
+        known_at = self._known.get(key)
+        if known_at is not None and timedelta() <= now - known_at < CHECK_AFTER:
+            return True
+        is_one = desk.directory.is_license_manager(user_id)
+        with self._lock:
+            self._known.pop(key, None)
+            if is_one:
+                while len(self._known) >= MAX_REMEMBERED:
+                    self._known.pop(next(iter(self._known)))
+                self._known[key] = now
+        return is_one
+
+
+def caller(
+    request: Request,
+    desk: Annotated[Desk, Depends(desk_of)],
+    token: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
+) -> Caller:
+    """Let a program in whose user may manage licences; 401 and 403 for all others."""
+    if token is None:
+        raise UnauthorizedError("Bring an access token of the realm, as Authorization: Bearer …")
+    site = site_of(request)
+    user_id = _user_of(desk, token.credentials)
+    managers: Managers = request.app.state.managers
+    if not managers.is_manager(desk, user_id, site.clock()):
+        raise NoRoleError("")
+    return Caller(site, desk, Actor(user_id, ""))
+
+
+def _user_of(desk: Desk, token: str) -> str:
+    try:
+        found = desk.provider.read_bearer(token)
+    except LoginRefusedError as error:
+        raise UnauthorizedError(str(error)) from error
+    user_id = found.user_id
+    if user_id is None and found.sid is not None:
+        user_id = desk.directory.find_session_user(found.client_id, found.sid)
+    if user_id is None:
+        raise UnauthorizedError("This token stands for nobody who is logged in")
+    return user_id

@@ -1,0 +1,150 @@
+"""What went wrong, as an answer: a page for people, JSON for programs.
+
+In: the errors of everything below; out: a status and one sentence, never a trace. Installed by `app`.
+"""
+
+from urllib.parse import urlencode
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from keycloak_license.errors import (
+    ConfigurationError,
+    KeycloakLicenseError,
+    LicenseRefusedError,
+    NotThereError,
+)
+from keycloak_license.web import sessions
+from keycloak_license.web.login import home_of
+from keycloak_license.web.oidc import LoginRefusedError
+from keycloak_license.web.rendering import render
+from keycloak_license.web.security import ForgedRequestError, TooOftenError
+from keycloak_license.web.sessions import NoRoleError, NoSessionError
+
+log = structlog.get_logger()
+
+API = "/api/"
+SENTENCES = {
+    400: "This request cannot be understood",
+    404: "There is no such page",
+    405: "This cannot be done here",
+    413: "This is too large: a licence file has 64 KiB at the most",
+    415: "This is sent in a form that is not understood here",
+}
+
+
+class UnauthorizedError(Exception):
+    """A program brought no token, or one that does not count."""
+
+
+def status_of(error: KeycloakLicenseError) -> int:
+    """Return the HTTP status of an error."""
+    match error:
+        case LoginRefusedError():
+            return 400
+        case LicenseRefusedError() | ConfigurationError():
+            return 422
+        case NotThereError():
+            return 404
+        case _:
+            return 503
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer every error."""
+    app.add_exception_handler(NoSessionError, _send_to_login)
+    app.add_exception_handler(NoRoleError, _refuse_role)
+    app.add_exception_handler(ForgedRequestError, _refuse_forged)
+    app.add_exception_handler(TooOftenError, _let_wait)
+    app.add_exception_handler(UnauthorizedError, _ask_for_token)
+    app.add_exception_handler(KeycloakLicenseError, _explain)
+    app.add_exception_handler(HTTPException, _explain_status)
+    app.add_exception_handler(RequestValidationError, _explain_invalid)
+    app.add_exception_handler(Exception, _confess)
+
+
+def answer_problem(request: Request, status: int, problem: str) -> Response:
+    """Return one sentence, as whoever asks can read it."""
+    if request.url.path.startswith(API):
+        return JSONResponse({"detail": problem}, status_code=status)
+    return render(request, "problem.html", None, status, problem=problem)
+
+
+def _send_to_login(request: Request, _: Exception) -> Response:
+    realm = request.path_params["realm"]
+    home = home_of(realm)
+    wanted = str(request.url.path) if request.method == "GET" else home
+    address = request.app.state.site.address.public_url
+    login = f"{address}{home}/login?{urlencode({'return_to': wanted})}"
+    if request.headers.get("hx-request") == "true":
+        return Response(headers={"HX-Redirect": login})
+    return RedirectResponse(login, status_code=303)
+
+
+def _refuse_role(request: Request, error: Exception) -> Response:
+    if request.url.path.startswith(API):
+        return answer_problem(request, 403, "This user does not have the role manage-licenses")
+    username = error.username if isinstance(error, NoRoleError) else ""
+    answer = render(
+        request,
+        "no_role.html",
+        None,
+        403,
+        username=username,
+        login=f"{home_of(request.path_params['realm'])}/login?again=1",
+    )
+    sessions.drop_cookie(answer, sessions.SESSION_COOKIE)
+    sessions.drop_cookie(answer, sessions.LOGIN_COOKIE)
+    return answer
+
+
+def _refuse_forged(request: Request, _: Exception) -> Response:
+    log.warning("forged_request_refused", path=request.url.path)
+    return answer_problem(request, 403, "This form is not from this page, or too old: open the page again")
+
+
+def _let_wait(request: Request, error: Exception) -> Response:
+    seconds = error.seconds if isinstance(error, TooOftenError) else 60
+    answer = answer_problem(request, 429, "This was done too often: wait a minute and try again")
+    answer.headers["Retry-After"] = str(seconds)
+    return answer
+
+
+def _ask_for_token(_request: Request, error: Exception) -> Response:
+    return JSONResponse(
+        {"detail": str(error)},
+        status_code=401,
+        headers={"WWW-Authenticate": 'Bearer realm="keycloak-license"'},
+    )
+
+
+def _explain(request: Request, error: Exception) -> Response:
+    status = status_of(error) if isinstance(error, KeycloakLicenseError) else 500
+    if status >= 500:
+        log.warning("request_not_answered", path=request.url.path, error=str(error))
+    answer = answer_problem(request, status, str(error))
+    if status == 503:
+        answer.headers["Retry-After"] = "10"
+    return answer
+
+
+def _explain_status(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    answer = answer_problem(request, status, SENTENCES.get(status, "This cannot be answered"))
+    if isinstance(error, HTTPException) and error.headers:
+        answer.headers.update(error.headers)
+    return answer
+
+
+def _explain_invalid(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    what = "; ".join(f"{'.'.join(str(each) for each in one['loc'])}: {one['msg']}" for one in found[:5])
+    return answer_problem(request, 422, f"This request cannot be understood ({what})")
+
+
+def _confess(request: Request, error: Exception) -> Response:
+    log.error("request_crashed", path=request.url.path, error_type=type(error).__name__, exc_info=error)
+    return answer_problem(request, 500, f"This is a fault of keycloak-license ({type(error).__name__})")
