@@ -6,7 +6,6 @@ brings; `Web` is a browser without a window, for what a real one would never sen
 
 import html
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -116,16 +115,7 @@ class Screen:
 def open_screen(api: AdminApi, folder: Path, **changes: Any) -> Iterator[Screen]:
     """Make a realm, a site that was never synced, and open its screen; all of it ends with the block."""
     with temporary_realm(api, REALM | {"users": people()}) as realm:
-        port = free_port()
-        site = make_site(
-            folder,
-            realm,
-            **{
-                "applications": APPLICATIONS,
-                "web": {"port": port, "management_port": free_port()},
-                **changes,
-            },
-        )
+        site = make_site(folder, realm, **{"applications": APPLICATIONS, **changes})
         site.init().done()
         with serve(site) as screen:
             yield screen
@@ -140,12 +130,6 @@ def serve(site: Site) -> Iterator[Screen]:
         server = open_site(settings, ledger)
         with serve_screen("127.0.0.1", settings.web.port, server, ()):
             yield Screen(site, server, settings.web.address.public_url)
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class Web:
