@@ -38,7 +38,8 @@ def test_init_makes_what_is_needed_and_tells_the_secret_once(make_realm: MakeRea
 
     assert first["client_id"] == CLIENT
     assert len(first["client_secret"]) >= 20
-    made = {"client keycloak-license", "role manage-licenses", "attribute license.installation_id"}
+    made = {"client keycloak-license", "client keycloak-license-screen"}
+    made |= {"role manage-licenses", "attribute license.installation_id"}
     assert set(first["created"]) == made | {f"right {right}" for right in OBSERVE}
     assert (second["client_secret"], second["created"]) == (None, [])
     assert first["client_secret"] not in third.done().stdout + third.stderr

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import pytest
+import requests
 
 from tests.e2e.cli import (
     HANG_SECONDS,
@@ -211,6 +212,20 @@ def test_with_admin_events_a_look_takes_two_requests_and_a_change_no_list(site: 
             assert worker.ended() == 0
     finally:
         site.realm.put("", {"adminEventsEnabled": False})
+
+
+def test_the_metric_counts_every_request_to_keycloak_those_for_tokens_too(site: Site) -> None:
+    map_role("post", site.realm, "ann")
+    port = free_port()
+    once = {"interval_seconds": 3600, "full_interval_seconds": 3600}
+    site.settings |= {"sync": once, "web": {"management_port": port}}
+    with CountingProxy(site.realm.api.url) as proxy, Worker(site.reach(proxy.url)) as worker:
+        worker.wait_for("sync_finished")
+        response = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=HANG_SECONDS)
+
+    counter = f'keycloak_license_keycloak_requests_total{{realm="{site.realm.name}"}}'
+    assert f"{counter} {float(len(proxy.seen))}\n" in response.text
+    assert any("/openid-connect/token" in each for each in proxy.seen)
 
 
 class Looks:

@@ -252,6 +252,13 @@ def test_init_can_do_without_the_secret(folder: Path) -> None:
         ("guard: {hold_hours: -1}", "guard.hold_hours in line 2 must be a whole number of at least 0"),
         ("web: {port: 65536}", "web.port in line 2 must be a whole number from 1 to 65535"),
         ("web: {port: 9000}", "web in line 2 needs a management_port that differs from port"),
+        *(
+            (
+                f"applications: {{A: {{roles: [a], clients: [x, {ours}]}}}}",
+                f"needs applications.A.clients without {ours}: that client is ours",
+            )
+            for ours in ("keycloak-license", "keycloak-license-screen")
+        ),
         ("web: {enabled: maybe}", "web.enabled in line 2 must be true or false"),
         ("web: {public_url: here}", "web.public_url in line 2 must be an address that begins with http://"),
         ("keycloak: {url: 'ftp://x'}", "keycloak.url in line 2 must be an address that begins with http://"),

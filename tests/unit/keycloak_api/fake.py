@@ -13,6 +13,7 @@ import responses
 
 from keycloak_license.keycloak_api.answers import Access
 from keycloak_license.keycloak_api.client import KeycloakClient, RetryPolicy
+from keycloak_license.keycloak_api.session import uncounted
 
 BASE = "https://kc.example"
 REALM = "acme"
@@ -137,6 +138,7 @@ def connect(
     attempts: int = 4,
     realm: str = REALM,
     should_stop: Callable[[], bool] = lambda: False,
+    on_request: Callable[[], None] = uncounted,
     **access: Any,
 ) -> KeycloakClient:
     """Return a client that does not wait between its attempts."""
@@ -154,4 +156,5 @@ def connect(
         realm,
         retry=RetryPolicy(attempts, wait_initial_seconds=0, wait_max_seconds=0, wait_jitter_seconds=0),
         should_stop=should_stop,
+        on_request=on_request,
     )

@@ -82,6 +82,10 @@ class Directory:
         server.on("DELETE", f"{roles}/manage-licenses", self._delete_role)
         server.on("GET", f"{below}clients/ours/roles", lambda _ask: reply([]))
         server.on("POST", f"{below}clients/ours/roles", self._make_own_role)
+        server.on(
+            "GET", f"{below}users", lambda ask: reply([user("ann")] if ask.query["username"] == "ann" else [])
+        )
+        server.on("POST", f"{below}users/user-ann/role-mappings/realm", reply(status=204))
         server.on("GET", realm, self._read_realm)
         server.on("PUT", realm, self._write_realm)
 

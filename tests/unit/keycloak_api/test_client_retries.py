@@ -187,13 +187,14 @@ def test_should_stop_ends_the_attempts_too(server: FakeServer) -> None:
     assert len(server.asks) == 1
 
 
-def test_requests_made_counts_each_request_and_each_login(server: FakeServer) -> None:
+def test_each_request_and_each_login_is_counted_and_told(server: FakeServer) -> None:
     server.on("GET", "", reply(status=503), OK)
-    client = connect()
+    told: list[int] = []
+    client = connect(on_request=lambda: told.append(1))
     client.get("", wire.REALM)
-    client.get("", wire.REALM)
+    client.to_the_end().get("", wire.REALM)
 
-    assert client.requests_made == len(server.asks) + len(server.logins) == 4
+    assert client.requests_made == len(told) == len(server.asks) + len(server.logins) == 4
 
 
 @pytest.mark.parametrize(

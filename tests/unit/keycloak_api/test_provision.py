@@ -197,6 +197,25 @@ def test_a_lost_answer_while_the_client_is_made_does_not_lose_the_secret(
     assert directory.provision().client_secret == "made-up"
 
 
+def test_who_is_appointed_gets_the_role_that_was_made(server: FakeServer, directory: Directory) -> None:
+    directory.provision()
+    directory.provisioner().appoint("ann")
+
+    [given] = server.asked("users/user-ann/role-mappings/realm", "POST")
+    assert given.body == [{"id": "role", "name": "manage-licenses"}]
+
+
+@pytest.mark.parametrize(("username", "is_provisioned"), [("bob", True), ("ann", False)])
+def test_nobody_can_be_appointed_without_an_account_or_without_the_role(
+    directory: Directory, username: str, *, is_provisioned: bool
+) -> None:
+    if is_provisioned:
+        directory.provision()
+
+    with pytest.raises(ConfigurationError, match=f"no user {username} or no role manage-licenses"):
+        directory.provisioner().appoint(username)
+
+
 def test_remove_takes_attributes_role_and_client_and_leaves_what_is_foreign(directory: Directory) -> None:
     directory.provision()
     directory.attributes |= {"license.WFM.used": "3", EXPIRY_NOTICE_DAYS: "30", "license.theirs": "x"}

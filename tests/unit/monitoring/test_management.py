@@ -76,6 +76,7 @@ def test_a_report_is_shown_by_realm_and_application_and_names_nobody() -> None:
     metrics = Metrics()
     metrics.show_report(report, NOON)
     metrics.count_sync("acme", "complete", 0.25)
+    metrics.count_request("acme")
     found = samples(metrics)
     wfm, realm = (("application", "WFM"), ("realm", "acme")), (("realm", "acme"),)
     assert {name: found[name, wfm] for name, labels in found if labels == wfm} == {
@@ -92,6 +93,7 @@ def test_a_report_is_shown_by_realm_and_application_and_names_nobody() -> None:
     assert found["keycloak_license_last_success_timestamp_seconds", realm] == NOON.timestamp()
     assert found["keycloak_license_syncs_total", (("realm", "acme"), ("result", "complete"))] == 1
     assert found["keycloak_license_sync_duration_seconds_count", realm] == 1
+    assert found["keycloak_license_keycloak_requests_total", realm] == 1
     assert not any("user" in value for _, labels in found for _, value in labels)
 
 
