@@ -12,6 +12,8 @@ from uuid import uuid4
 
 import pytest
 
+from keycloak_license.bootstrap import Admin, open_directory, open_provisioner
+from keycloak_license.demo.example import EXAMPLE_ADMIN, MINIMUM_USERS, example_realm
 from keycloak_license.settings import load_settings
 from tests.e2e.cli import Site, make_site
 from tests.e2e.office import LICENSED, PASSWORD, WFM_TEXT, Office, client, person
@@ -47,9 +49,10 @@ def settings_of(realm: RealRealm, client_id: str = SCREEN) -> Mapping[str, Any]:
 
 def screen_of(site: Site) -> App:
     """The screen's client as the screen has it: from what the sidecar may read."""
-    realm, made = site.realm, settings_of(site.realm)
-    callback = load_settings(site.config, {}).web.address.callback(realm.name)
-    return App(realm.api.url, realm.name, SCREEN, callback, made["secret"])
+    realm, settings = site.realm, load_settings(site.config, {})
+    login = open_directory(settings, realm.name).login_client()
+    callback = settings.web.address.callback(realm.name)
+    return App(realm.api.url, realm.name, login.client_id, callback, login.secret)
 
 
 def log_in(screen: App, username: str = "ann", **more: str) -> Page:
@@ -228,6 +231,24 @@ def test_an_application_cannot_have_it_among_its_clients(house: Office) -> None:
     house.site.configure(applications=wrong)
     assert f"without {SCREEN}: that client is ours" in house.site.call("sync").refused(2)
     house.site.configure()
+
+
+def test_who_is_appointed_in_the_example_can_log_in_and_manages_licences(
+    make_realm: MakeRealm, tmp_path: Path
+) -> None:
+    realm = make_realm(example_realm("example", MINIMUM_USERS, PASSWORD))
+    site = make_site(tmp_path / "site", realm, web=PUBLIC)
+    site.init().done()
+    settings, user = load_settings(site.config, {}), realm.user_id(EXAMPLE_ADMIN)
+    directory = open_directory(settings, realm.name)
+    assert not directory.is_license_manager(user)
+
+    admin = Admin(realm.api.user, realm.api.password)
+    open_provisioner(settings, realm.name, admin).appoint(EXAMPLE_ADMIN)
+    assert directory.is_license_manager(user)
+    page = log_in(screen_of(site), EXAMPLE_ADMIN, **challenge(secrets.token_urlsafe(48)))
+    assert page.code, page.text
+    assert site.init("--json").document["created"] == []
 
 
 def checked(site: Site) -> tuple[bool, str]:
