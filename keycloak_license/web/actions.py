@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from keycloak_license.errors import KeycloakLicenseError, LicenseRefusedError
+from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.mail.wording import LANGUAGES
 from keycloak_license.model.progress import Progress
 from keycloak_license.model.report import SyncReport
@@ -23,7 +23,7 @@ from keycloak_license.web import views
 from keycloak_license.web.languages import LANGUAGE_COOKIE
 from keycloak_license.web.limits import Rate
 from keycloak_license.web.login import home_of, path_within
-from keycloak_license.web.pages import Told, show_licenses
+from keycloak_license.web.pages import Told, show_licenses, show_progress
 from keycloak_license.web.problems import status_of
 from keycloak_license.web.rendering import THEME_COOKIE, THEMES, render, wanted_part
 from keycloak_license.web.security import Order, limit, order, read_form, refuse_other_sites, site_of
@@ -59,8 +59,6 @@ def confirm_import(order_: OrderParameter) -> Response:
             lambda shown: views.digest_replaced(shown) == agreed,
             order_.site.clock,
         )
-    except LicenseRefusedError as error:
-        return _refused(order_, AuditAction.IMPORT, error)
     except KeycloakLicenseError as error:
         return _refused(order_, AuditAction.IMPORT, error)
     desk.viewer.forget()
@@ -141,10 +139,11 @@ def _start(order_: Order, action: AuditAction, what: str = "", *, is_forced: boo
         desk.viewer.forget()
         site.note(desk.name, actor, action, what, problem)
 
-    if not desk.job.start(work, done):
-        return show_licenses(order_, Told("A sync is running already: wait until it is done", status=409))
+    is_started = desk.job.start(work, done)
     if wanted_part(order_.request) == "sync":
-        return render(order_.request, "sync.html", order_, job=desk.job.state)
+        return show_progress(order_)
+    if not is_started:
+        return show_licenses(order_, Told("A sync is running already: wait until it is done", status=409))
     return RedirectResponse(f"{home_of(desk.name)}/sync", status_code=303)
 
 

@@ -101,9 +101,14 @@ def members_file(visit_: VisitParameter, application_id: str) -> Response:
 @router.get("/realms/{realm}/sync")
 def sync_progress(visit_: VisitParameter) -> Response:
     """Show how far the sync is that was asked for here; the whole page anew once it is done."""
-    state = visit_.desk.job.state
     if wanted_part(visit_.request) != "sync":
-        return show_licenses(visit_, NOTHING_TOLD)
+        return show_licenses(visit_, Told(done="sync"))
+    return show_progress(visit_)
+
+
+def show_progress(visit_: Visit) -> Response:
+    """Return how far the sync is, as the part of the page that tells it."""
+    state = visit_.desk.job.state
     if not state.is_running:
         return Response(headers={"HX-Redirect": f"{home_of(visit_.desk.name)}?done=sync"})
     return render(visit_.request, "sync.html", visit_, job=state)

@@ -16,10 +16,13 @@ from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.model.instants import show_instant
 from keycloak_license.web.chart import draw_bar
 from keycloak_license.web.languages import NAMES, language_of, words_of
+from keycloak_license.web.login import home_of
 from keycloak_license.web.security import Visit, content_policy
 
 THEME_COOKIE = "__Host-theme"
 THEMES = ("auto", "light", "dark")
+PARTS = {"detail.html", "members.html", "sync.html"}
+"""What stands within a page; every other template is a whole one."""
 
 
 def wanted_part(request: Request) -> str:
@@ -41,7 +44,7 @@ def render(
         "status": status,
         "visit": visit,
         "realm": visit.desk.name if visit else None,
-        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "here": _way_back(request, visit),
     }
     text = environment(language.code).get_template(template).render(context | shown)
     answer = HTMLResponse(text, status_code=status)
@@ -49,6 +52,10 @@ def render(
     answer.headers["Content-Language"] = language.code
     # The same address answers whole or in part.
     answer.headers["Vary"] = "Cookie, Accept-Language, HX-Request"
+    if wanted_part(request) and template not in PARTS:
+        # What cannot be done takes the place of the page, not of the part that was asked for.
+        answer.headers["HX-Retarget"] = "body"
+        answer.headers["HX-Reswap"] = "innerHTML"
     return answer
 
 
@@ -56,6 +63,13 @@ def theme_of(request: Request) -> str:
     """Return what somebody chose, else what his system has."""
     chosen = request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else "auto"
+
+
+def _way_back(request: Request, visit: Visit | None) -> str:
+    """Return the path of the same page; an answer to a form has none, so there it is the realm's."""
+    if request.method == "GET":
+        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return home_of(visit.desk.name) if visit else "/"
 
 
 def _form_targets(visit: Visit | None) -> list[str]:

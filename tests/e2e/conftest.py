@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.chromium import Windows, open_chromium
 from tests.e2e.cli import Site, license_attributes, make_site, written
 from tests.e2e.crew import APPLICATIONS, CREW, Crew
 from tests.e2e.desk import Desk
+from tests.e2e.screen import Screen, open_screen
 from tests.real.keycloak import AdminApi, RealRealm, temporary_realm
 
 
@@ -63,6 +65,27 @@ def site(quiet_realm: RealRealm, tmp_path: Path) -> Iterator[Site]:
     before = written(made)
     yield made
     assert written(made) == before
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Windows]:
+    """A browser for the tests of a module."""
+    with open_chromium() as browser:
+        yield Windows(browser)
+
+
+@pytest.fixture
+def windows(chromium: Windows) -> Iterator[Windows]:
+    """Opens windows in it, whose every request and complaint is looked at in the end."""
+    yield chromium
+    chromium.end()
+
+
+@pytest.fixture
+def empty(keycloak: AdminApi, tmp_path: Path) -> Iterator[Screen]:
+    """A screen of a realm without a licence."""
+    with open_screen(keycloak, tmp_path / "site") as screen:
+        yield screen
 
 
 @pytest.fixture

@@ -112,9 +112,14 @@ class Screen:
 
 
 @contextmanager
-def open_screen(api: AdminApi, folder: Path, **changes: Any) -> Iterator[Screen]:
-    """Make a realm, a site that was never synced, and open its screen; all of it ends with the block."""
-    with temporary_realm(api, REALM | {"users": people()}) as realm:
+def open_screen(
+    api: AdminApi, folder: Path, more: dict[str, Any] | None = None, **changes: Any
+) -> Iterator[Screen]:
+    """Make a realm, a site that was never synced, and open its screen; all of it ends with the block.
+
+    `more` replaces whole keys of the realm's representation, `changes` those of the configuration.
+    """
+    with temporary_realm(api, REALM | {"users": people()} | (more or {})) as realm:
         site = make_site(folder, realm, **{"applications": APPLICATIONS, **changes})
         site.init().done()
         with serve(site) as screen:

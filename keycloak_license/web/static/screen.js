@@ -2,6 +2,12 @@
 (() => {
   "use strict";
 
+  let isByKeyboard = false;
+  let lastFocused = "";
+
+  const on = (name, act) => document.addEventListener(name, act);
+  const formOf = (event, mark) => event.target.closest?.(`[${mark}]`);
+
   const copy = async (button) => {
     const field = document.getElementById(button.dataset.copy);
     const status = document.querySelector("[data-copy-status]");
@@ -13,54 +19,66 @@
     }
     status.textContent = button.dataset.copied;
   };
-
-  // "Import license" first asks for the file, and a chosen or dropped file is sent at once.
-  const prepareImport = (form) => {
-    const input = form.querySelector("input[type=file]");
-    const send = () => input.files.length && form.requestSubmit();
-    input.addEventListener("change", send);
-    form.addEventListener("submit", (event) => {
-      if (!input.files.length) {
-        event.preventDefault();
-        input.click();
-      }
-    });
-    form.noValidate = true;
-    const mark = (isOver) => form.classList.toggle("is-over", isOver);
-    form.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      mark(true);
-    });
-    form.addEventListener("dragleave", () => mark(false));
-    form.addEventListener("drop", (event) => {
-      event.preventDefault();
-      mark(false);
-      if (event.dataTransfer.files.length) {
-        input.files = event.dataTransfer.files;
-        send();
-      }
-    });
-  };
-
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-copy]");
+  on("click", (event) => {
+    const button = formOf(event, "data-copy");
     if (button) {
       copy(button);
     }
   });
-  document.addEventListener("change", (event) => {
-    const form = event.target.closest("[data-autosubmit]");
+
+  // "Import license" first asks for the file, and a chosen or dropped file is sent at once.
+  const fileOf = (form) => form.querySelector("input[type=file]");
+  const sendFile = (form) => fileOf(form).files.length && form.requestSubmit();
+  on("click", (event) => {
+    const form = event.target.closest("[type=submit]") && formOf(event, "data-import");
+    if (form && !fileOf(form).files.length) {
+      event.preventDefault();
+      fileOf(form).click();
+    }
+  });
+  on("dragover", (event) => {
+    const form = formOf(event, "data-import");
     if (form) {
+      event.preventDefault();
+      form.classList.add("is-over");
+    }
+  });
+  on("dragleave", (event) => formOf(event, "data-import")?.classList.remove("is-over"));
+  on("drop", (event) => {
+    const form = formOf(event, "data-import");
+    if (form) {
+      event.preventDefault();
+      form.classList.remove("is-over");
+      if (event.dataTransfer.files.length) {
+        fileOf(form).files = event.dataTransfer.files;
+        sendFile(form);
+      }
+    }
+  });
+
+  // By keyboard a list changes with every arrow, so that there the button beside it sends the form.
+  on("keydown", () => { isByKeyboard = true; });
+  on("pointerdown", () => { isByKeyboard = false; });
+  on("change", (event) => {
+    const importing = formOf(event, "data-import");
+    const form = formOf(event, "data-autosubmit");
+    if (importing) {
+      sendFile(importing);
+    } else if (form && !isByKeyboard) {
       form.requestSubmit();
     }
   });
-  // Who follows a link to the Detail pane is taken there, as by a page of its own.
-  document.addEventListener("htmx:after:swap", () => {
+
+  // Who follows a link to the Detail pane is taken there, as by a page of its own; who sorts or turns a page
+  // stays at the link, which is a new one by now.
+  on("focusin", (event) => { lastFocused = event.target.id; });
+  on("htmx:after:swap", () => {
     const heading = document.querySelector("#detail [data-focus]");
     if (heading && !heading.dataset.seen) {
       heading.dataset.seen = "yes";
       heading.focus();
+    } else if (document.activeElement === document.body) {
+      (document.getElementById(lastFocused) ?? document.getElementById("members-title"))?.focus();
     }
   });
-  document.querySelectorAll("[data-import]").forEach(prepareImport);
 })();
