@@ -5,7 +5,8 @@ In: requests; out: the same with a `Visit`, or an error that `problems` answers.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -181,13 +182,24 @@ async def read_form(request: Request) -> tuple[dict[str, str], bytes | None]:
         raise HTTPException(415)
     fields: dict[str, str] = {}
     file: bytes | None = None
-    async with request.form(max_files=1, max_fields=20, max_part_size=2 * MAX_FILE_BYTES) as form:
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                file = await value.read(MAX_FILE_BYTES + 1)
-            else:
-                fields[name] = value
+    with decoding():
+        async with request.form(max_files=1, max_fields=20, max_part_size=2 * MAX_FILE_BYTES) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    file = await value.read(MAX_FILE_BYTES + 1)
+                else:
+                    value.encode()
+                    fields[name] = value
     return fields, file
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Refuse a form that is no text: it may name any code that Python knows, those too that fail."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise HTTPException(400) from error
 
 
 def order(
