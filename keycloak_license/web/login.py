@@ -5,7 +5,7 @@ In: browsers on their way to Keycloak and back; out: a session, or a page that s
 """
 
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -32,8 +32,11 @@ def path_within(realm: str, wanted: str) -> str:
     """Return a path on this screen that a browser may be sent to; the realm's page for any other."""
     home = home_of(realm)
     is_below = wanted == home or wanted.startswith((f"{home}/", f"{home}?"))
-    is_plain = wanted.isascii() and wanted.isprintable() and "\\" not in wanted and "//" not in wanted
-    return wanted if is_below and is_plain and len(wanted) <= 1000 else home
+    # What a browser, or a proxy on the way, may take for a way out of where it begins.
+    path = unquote(wanted.partition("?")[0])
+    is_straight = not any(turn in path for turn in ("//", "/.", "\\")) and "//" not in wanted
+    is_plain = wanted.isascii() and wanted.isprintable() and "\\" not in wanted and len(wanted) <= 1000
+    return wanted if is_below and is_straight and is_plain else home
 
 
 @router.get("/realms/{realm}/login")

@@ -16,7 +16,8 @@ from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.model.instants import show_instant
 from keycloak_license.web.chart import draw_bar
 from keycloak_license.web.languages import NAMES, language_of, words_of
-from keycloak_license.web.security import Visit, content_policy
+from keycloak_license.web.security import Visit, content_policy, path_of
+from keycloak_license.web.site import digest
 
 THEME_COOKIE = "__Host-theme"
 THEMES = ("auto", "light", "dark")
@@ -41,7 +42,7 @@ def render(
         "status": status,
         "visit": visit,
         "realm": visit.desk.name if visit else None,
-        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "here": path_of(request) + (f"?{request.url.query}" if request.url.query else ""),
     }
     text = environment(language.code).get_template(template).render(context | shown)
     answer = HTMLResponse(text, status_code=status)
@@ -81,7 +82,8 @@ def environment(code: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment_.install_gettext_translations(words.translations, newstyle=True)  # type: ignore[attr-defined]
-    environment_.globals.update(version=__version__, draw_bar=draw_bar)
+    # Files get new addresses with each version; which one it is concerns nobody who is not logged in.
+    environment_.globals.update(version=digest(__version__)[:12], draw_bar=draw_bar)
     environment_.filters.update(
         instant=words.language.instant,
         day=words.language.day,

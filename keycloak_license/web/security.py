@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders, UploadFile
@@ -158,6 +159,11 @@ def site_of(request: Request) -> Site:
     """Return the site that a request came to."""
     site: Site = request.app.state.site
     return site
+
+
+def path_of(request: Request) -> str:
+    """Return the path that was asked for, as links have it, whatever host the request names."""
+    return quote(request.scope["path"], safe="/")
 
 
 def desk_of(request: Request, realm: str) -> Desk:
