@@ -180,6 +180,12 @@ def visit(request: Request, desk: Annotated[Desk, Depends(desk_of)]) -> Visit:
     return Visit(request, site, desk, sessions.require(site, desk, request))
 
 
+def guest(request: Request, desk: Annotated[Desk, Depends(desk_of)]) -> Visit:
+    """Let in whoever has a session, whether or not he still has the role, and Keycloak still answers."""
+    site = site_of(request)
+    return Visit(request, site, desk, sessions.find_here(site, desk, request))
+
+
 async def read_form(request: Request) -> tuple[dict[str, str], bytes | None]:
     """Return the fields of a form and the one file in it; what the file is called matters to nobody."""
     if not request.headers.get("content-type", "").startswith(
@@ -208,11 +214,20 @@ def decoding() -> Iterator[None]:
         raise HTTPException(400) from error
 
 
-def order(
-    visit_: Annotated[Visit, Depends(visit)],
-    form: Annotated[tuple[dict[str, str], bytes | None], Depends(read_form)],
-) -> Order:
+Form = Annotated[tuple[dict[str, str], bytes | None], Depends(read_form)]
+
+
+def order(visit_: Annotated[Visit, Depends(visit)], form: Form) -> Order:
     """Take a form only where it was shown by this screen, to the one who sends it."""
+    return _accept(visit_, form)
+
+
+def last_order(visit_: Annotated[Visit, Depends(guest)], form: Form) -> Order:
+    """Take the form of a logout in the same way."""
+    return _accept(visit_, form)
+
+
+def _accept(visit_: Visit, form: tuple[dict[str, str], bytes | None]) -> Order:
     fields, file = form
     refuse_other_sites(visit_.request, visit_.site)
     given = fields.get("csrf_token", "").encode()

@@ -95,6 +95,16 @@ class Booth:
     port: int
     now: list[datetime]
 
+    def begin_anew(self) -> None:
+        """Forget what has happened, but for what was synced and imported."""
+        self.now[0] = NOON
+        self.site.limits._limiter.storage.reset()
+        self.directory.is_down, self.directory.managers = False, {"user-marta"}
+        self.directory.sessions.clear()
+        ledger = self.world.ledger
+        for kept in (ledger.sessions._sessions, ledger.sessions._attempts, ledger.audit._entries):
+            kept.clear()
+
     def pass_by(self, **time: float) -> None:
         """Let time pass."""
         self.now[0] += timedelta(**time)
@@ -158,7 +168,7 @@ class Booth:
         return [
             (method, found.path.format(**names))
             for found in iter_route_contexts(self.app.routes)
-            if isinstance(found.original_route, APIRoute)
+            if isinstance(found.original_route, APIRoute) and found.path
             for method in sorted(found.methods or ())
         ]
 

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 CLIENT = "keycloak-license-screen"
 
 
+@cache
 def make_key(kid: str) -> RSAKey:
     """A key to sign with, which takes a tenth of a second."""
     return RSAKey.generate_key(2048, {"kid": kid, "use": "sig"})

@@ -25,11 +25,9 @@ def shared() -> Iterator[Booth]:
 
 
 @pytest.fixture
-def booth(shared: Booth) -> Iterator[Booth]:
-    shared.site.limits._limiter.storage.reset()
-    yield shared
-    shared.directory.is_down = False
-    shared.directory.managers = {"user-marta"}
+def booth(shared: Booth) -> Booth:
+    shared.begin_anew()
+    return shared
 
 
 @pytest.fixture

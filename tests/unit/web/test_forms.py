@@ -35,8 +35,7 @@ def shared() -> Iterator[Booth]:
 
 @pytest.fixture
 def booth(shared: Booth) -> Booth:
-    shared.site.limits._limiter.storage.reset()
-    shared.directory.is_down = False
+    shared.begin_anew()
     return shared
 
 

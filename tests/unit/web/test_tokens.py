@@ -41,7 +41,7 @@ def fake() -> Iterator[FakeProvider]:
 @pytest.fixture(scope="module")
 def thief() -> RSAKey:
     """Somebody else's key, under the name of the realm's."""
-    return make_key("first")
+    return RSAKey.generate_key(2048, {"kid": "first", "use": "sig"})
 
 
 @pytest.fixture
