@@ -214,9 +214,14 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: set[str] = set()
         self.attributes: set[str] = set()
+        self.values: list[str] = []
+        """Of the attributes that people may see."""
         self.links: set[str] = set()
         """Everything a browser would load, follow or send to."""
         self.inputs: dict[str, str] = {}
+        self.hollow: set[str] = set()
+        """Comments and declarations."""
+        self.inline_scripts = ""
         self.text = ""
 
     @classmethod
@@ -231,14 +236,28 @@ class Page(HTMLParser):
         values = {name: value or "" for name, value in attrs}
         self.elements.add(tag)
         self.attributes |= values.keys()
-        self.links |= {
-            values[name] for name in ("href", "src", "action", "hx-get", "hx-post") if name in values
-        }
-        if tag in {"input", "textarea"} and "name" in values:
+        self.values += [values[name] for name in ("title", "value", "aria-label") if name in values]
+        links = ("href", "src", "action", "formaction", "hx-get", "hx-post")
+        self.links |= {values[name] for name in links if name in values}
+        if tag == "input" and "name" in values:
             self.inputs[values["name"]] = values.get("value", "")
 
     def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "script":
+            self.inline_scripts += data
         self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        self.hollow.add(data)
+
+    def handle_decl(self, decl: str) -> None:
+        self.hollow.add(decl)
+
+    def unknown_decl(self, data: str) -> None:
+        self.hollow.add(data)
+
+    def handle_pi(self, data: str) -> None:
+        self.hollow.add(data)
 
 
 def _read(connection: socket.socket) -> bytes:
