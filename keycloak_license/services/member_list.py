@@ -11,6 +11,8 @@ from keycloak_license.model.instants import show_instant
 from keycloak_license.plan.consumers import Path
 from keycloak_license.services.overview import Member
 
+FORMULA_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a formula may begin with; the last four are the wide ones of East Asia."""
 HEADINGS = ("user_id", "username", "email", "state", "since", "position", "paths")
 
 
@@ -42,5 +44,7 @@ def members_csv(members: Sequence[Member]) -> str:
 
 
 def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    """Keep a spreadsheet from taking a name for a formula, or for the end of a row."""
+    is_suspicious = cell.startswith(FORMULA_SIGNS) or cell[:1].isspace()
+    # A return by itself is not put into quotes by `csv`.
+    return ("'" if is_suspicious else "") + cell.replace("\r", " ")

@@ -26,7 +26,7 @@ from keycloak_license.web.login import home_of, path_within
 from keycloak_license.web.pages import Told, show_licenses, show_progress
 from keycloak_license.web.problems import status_of
 from keycloak_license.web.rendering import THEME_COOKIE, THEMES, render, wanted_part
-from keycloak_license.web.security import Order, limit, order, read_form, refuse_other_sites, site_of
+from keycloak_license.web.security import Form, Order, limit, order, refuse_other_sites, site_of
 from keycloak_license.web.sessions import PREFERENCE_LASTS, set_cookie
 
 router = APIRouter(include_in_schema=False)
@@ -99,9 +99,7 @@ def change_settings(order_: OrderParameter) -> Response:
 
 
 @router.post("/preferences")
-def prefer(
-    request: Request, form: Annotated[tuple[dict[str, str], bytes | None], Depends(read_form)]
-) -> Response:
+def prefer(request: Request, form: Form) -> Response:
     """Keep in the browser which language and look somebody wants."""
     refuse_other_sites(request, site_of(request))
     fields, _ = form

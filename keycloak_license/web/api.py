@@ -28,7 +28,7 @@ from keycloak_license.services.overview import explanation_in, find_user, member
 from keycloak_license.web import schemas
 from keycloak_license.web.bearer import Caller, caller
 from keycloak_license.web.limits import Rate
-from keycloak_license.web.security import limit
+from keycloak_license.web.security import decoding, limit
 
 _PROBLEM = {"model": schemas.Problem}
 router = APIRouter(
@@ -110,10 +110,11 @@ async def read_file(request: Request) -> bytes:
     """Return the licence file that a request carries in any of three forms."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        async with request.form(max_files=1, max_fields=5) as form:
-            file = form.get("file")
-            if isinstance(file, UploadFile):
-                return await file.read(MAX_FILE_BYTES + 1)
+        with decoding():
+            async with request.form(max_files=1, max_fields=5) as form:
+                file = form.get("file")
+                if isinstance(file, UploadFile):
+                    return await file.read(MAX_FILE_BYTES + 1)
         raise LicenseRefusedError("The form has no file: send the licence file as its field `file`")
     body = await request.body()
     if kind == "application/json":

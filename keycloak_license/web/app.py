@@ -36,6 +36,8 @@ def create_app(site: Site) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        # It would lead to whatever host a request names.
+        redirect_slashes=False,
     )
     app.state.site = site
     app.state.managers = Managers()
@@ -45,5 +47,6 @@ def create_app(site: Site) -> FastAPI:
     app.mount("/static", VersionedFiles(directory=str(static)), name="static")
     problems.install(app)
     app.add_middleware(BodyCap)
+    app.add_middleware(problems.FaultsAnswered)
     app.add_middleware(SecureHeaders, is_https=site.address.public_url.startswith("https:"))
     return app

@@ -5,20 +5,23 @@ In: browsers on their way to Keycloak and back; out: a session, or a page that s
 """
 
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+import structlog
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.model.session import AuditAction, LoginAttempt
 from keycloak_license.web import sessions
 from keycloak_license.web.languages import language_of
 from keycloak_license.web.limits import Rate
 from keycloak_license.web.oidc import Identity, LoginRefusedError
-from keycloak_license.web.security import Order, address_of, desk_of, limit, order, site_of
+from keycloak_license.web.security import Order, address_of, desk_of, last_order, limit, site_of
 from keycloak_license.web.sessions import NoRoleError, make_secret
 from keycloak_license.web.site import Actor, Desk, Site, digest
 
+log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
 DeskParameter = Annotated[Desk, Depends(desk_of)]
 
@@ -32,8 +35,11 @@ def path_within(realm: str, wanted: str) -> str:
     """Return a path on this screen that a browser may be sent to; the realm's page for any other."""
     home = home_of(realm)
     is_below = wanted == home or wanted.startswith((f"{home}/", f"{home}?"))
-    is_plain = wanted.isascii() and wanted.isprintable() and "\\" not in wanted and "//" not in wanted
-    return wanted if is_below and is_plain and len(wanted) <= 1000 else home
+    # What a browser, or a proxy on the way, may take for a way out of where it begins.
+    path = unquote(wanted.partition("?")[0])
+    is_straight = not any(turn in path for turn in ("//", "/.", "\\")) and "//" not in wanted
+    is_plain = wanted.isascii() and wanted.isprintable() and "\\" not in wanted and len(wanted) <= 1000
+    return wanted if is_below and is_straight and is_plain else home
 
 
 @router.get("/realms/{realm}/login")
@@ -73,10 +79,12 @@ def complete_login(request: Request, desk: DeskParameter) -> Response:
     callback = site.address.callback(desk.name)
     identity = desk.provider.complete_login(desk.directory.login_client(), attempt, callback, answer)
     actor = Actor(identity.user_id, identity.username)
+    if earlier := sessions.find(site, request):
+        site.sessions.end(earlier.key)
     if not desk.directory.is_license_manager(identity.user_id):
         site.note(desk.name, actor, AuditAction.LOGIN, problem="the role manage-licenses is missing")
         raise NoRoleError(identity.username)
-    return _let_in(site, desk, request, identity, attempt.return_to)
+    return _let_in(site, desk, identity, attempt.return_to)
 
 
 def _take_attempt(site: Site, desk: Desk, request: Request) -> LoginAttempt:
@@ -88,9 +96,7 @@ def _take_attempt(site: Site, desk: Desk, request: Request) -> LoginAttempt:
     return attempt
 
 
-def _let_in(site: Site, desk: Desk, request: Request, identity: Identity, return_to: str) -> Response:
-    if earlier := sessions.find(site, request):
-        site.sessions.end(earlier.key)
+def _let_in(site: Site, desk: Desk, identity: Identity, return_to: str) -> Response:
     token, _ = sessions.begin(site, desk, identity)
     site.note(desk.name, Actor(identity.user_id, identity.username), AuditAction.LOGIN)
     answer = RedirectResponse(return_to, status_code=303)
@@ -100,13 +106,17 @@ def _let_in(site: Site, desk: Desk, request: Request, identity: Identity, return
 
 
 @router.post("/realms/{realm}/logout")
-def logout(order_: Annotated[Order, Depends(order)]) -> Response:
-    """End the session here, then the one at Keycloak."""
+def logout(order_: Annotated[Order, Depends(last_order)]) -> Response:
+    """End the session here, then the one at Keycloak, where that answers."""
     site, desk, session = order_.site, order_.desk, order_.session
     site.sessions.end(session.key)
     site.note(desk.name, order_.actor, AuditAction.LOGOUT)
-    client = desk.directory.login_client()
-    url = desk.provider.logout_url(client.client_id, session.id_token, site.address.home, make_secret())
+    try:
+        client_id = desk.directory.login_client().client_id
+        url = desk.provider.logout_url(client_id, session.id_token, site.address.home, make_secret())
+    except KeycloakLicenseError as error:
+        log.warning("logout_not_passed_on", realm=desk.name, error=str(error))
+        url = site.address.home
     answer = RedirectResponse(url, status_code=303)
     sessions.drop_cookie(answer, sessions.SESSION_COOKIE)
     return answer

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keycloak_license.errors import (
     ConfigurationError,
@@ -21,7 +22,7 @@ from keycloak_license.web import sessions
 from keycloak_license.web.login import home_of
 from keycloak_license.web.oidc import LoginRefusedError
 from keycloak_license.web.rendering import render
-from keycloak_license.web.security import ForgedRequestError, TooOftenError
+from keycloak_license.web.security import ForgedRequestError, TooOftenError, path_of
 from keycloak_license.web.sessions import NoRoleError, NoSessionError
 
 log = structlog.get_logger()
@@ -38,6 +39,29 @@ SENTENCES = {
 
 class UnauthorizedError(Exception):
     """A program brought no token, or one that does not count."""
+
+
+class FaultsAnswered:
+    """Answers what nobody expected; inside of what adds the headers, which Starlette's own way is not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; a fault after the answer has begun cuts it off."""
+        has_begun = False
+
+        async def send_noticed(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noticed)
+        except Exception as error:
+            if has_begun or scope["type"] != "http":
+                raise
+            await _confess(Request(scope, receive), error)(scope, receive, send)
 
 
 def status_of(error: KeycloakLicenseError) -> int:
@@ -63,12 +87,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(KeycloakLicenseError, _explain)
     app.add_exception_handler(HTTPException, _explain_status)
     app.add_exception_handler(RequestValidationError, _explain_invalid)
-    app.add_exception_handler(Exception, _confess)
 
 
 def answer_problem(request: Request, status: int, problem: str) -> Response:
     """Return one sentence, as whoever asks can read it."""
-    if request.url.path.startswith(API):
+    if path_of(request).startswith(API):
         return JSONResponse({"detail": problem}, status_code=status)
     return render(request, "problem.html", None, status, problem=problem)
 
@@ -76,7 +99,7 @@ def answer_problem(request: Request, status: int, problem: str) -> Response:
 def _send_to_login(request: Request, _: Exception) -> Response:
     realm = request.path_params["realm"]
     home = home_of(realm)
-    wanted = str(request.url.path) if request.method == "GET" else home
+    wanted = path_of(request) if request.method == "GET" else home
     address = request.app.state.site.address.public_url
     login = f"{address}{home}/login?{urlencode({'return_to': wanted})}"
     if request.headers.get("hx-request") == "true":
@@ -85,7 +108,7 @@ def _send_to_login(request: Request, _: Exception) -> Response:
 
 
 def _refuse_role(request: Request, error: Exception) -> Response:
-    if request.url.path.startswith(API):
+    if path_of(request).startswith(API):
         return answer_problem(request, 403, "This user does not have the role manage-licenses")
     username = error.username if isinstance(error, NoRoleError) else ""
     answer = render(
@@ -102,7 +125,7 @@ def _refuse_role(request: Request, error: Exception) -> Response:
 
 
 def _refuse_forged(request: Request, _: Exception) -> Response:
-    log.warning("forged_request_refused", path=request.url.path)
+    log.warning("forged_request_refused", route=_route(request))
     return answer_problem(request, 403, "This form is not from this page, or too old: open the page again")
 
 
@@ -124,7 +147,7 @@ def _ask_for_token(_request: Request, error: Exception) -> Response:
 def _explain(request: Request, error: Exception) -> Response:
     status = status_of(error) if isinstance(error, KeycloakLicenseError) else 500
     if status >= 500:
-        log.warning("request_not_answered", path=request.url.path, error=str(error))
+        log.warning("request_not_answered", route=_route(request), error=str(error))
     answer = answer_problem(request, status, str(error))
     if status == 503:
         answer.headers["Retry-After"] = "10"
@@ -146,5 +169,10 @@ def _explain_invalid(request: Request, error: Exception) -> Response:
 
 
 def _confess(request: Request, error: Exception) -> Response:
-    log.error("request_crashed", path=request.url.path, error_type=type(error).__name__, exc_info=error)
+    log.error("request_crashed", route=_route(request), error_type=type(error).__name__, exc_info=error)
     return answer_problem(request, 500, f"This is a fault of keycloak-license ({type(error).__name__})")
+
+
+def _route(request: Request) -> str:
+    """Return what kind of address it was: the address itself may name people."""
+    return str(getattr(request.scope.get("route"), "path", ""))

@@ -17,7 +17,8 @@ from keycloak_license.model.instants import show_instant
 from keycloak_license.web.chart import draw_bar
 from keycloak_license.web.languages import NAMES, language_of, words_of
 from keycloak_license.web.login import home_of
-from keycloak_license.web.security import Visit, content_policy
+from keycloak_license.web.security import Visit, content_policy, path_of
+from keycloak_license.web.site import digest
 
 THEME_COOKIE = "__Host-theme"
 THEMES = ("auto", "light", "dark")
@@ -68,7 +69,7 @@ def theme_of(request: Request) -> str:
 def _way_back(request: Request, visit: Visit | None) -> str:
     """Return the path of the same page; an answer to a form has none, so there it is the realm's."""
     if request.method == "GET":
-        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return path_of(request) + (f"?{request.url.query}" if request.url.query else "")
     return home_of(visit.desk.name) if visit else "/"
 
 
@@ -95,7 +96,8 @@ def environment(code: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment_.install_gettext_translations(words.translations, newstyle=True)  # type: ignore[attr-defined]
-    environment_.globals.update(version=__version__, draw_bar=draw_bar)
+    # Files get new addresses with each version; which one it is concerns nobody who is not logged in.
+    environment_.globals.update(version=digest(__version__)[:12], draw_bar=draw_bar)
     environment_.filters.update(
         instant=words.language.instant,
         day=words.language.day,

@@ -5,9 +5,11 @@ In: requests; out: the same with a `Visit`, or an error that `problems` answers.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders, UploadFile
@@ -159,6 +161,11 @@ def site_of(request: Request) -> Site:
     return site
 
 
+def path_of(request: Request) -> str:
+    """Return the path that was asked for, as links have it, whatever host the request names."""
+    return quote(request.scope["path"], safe="/")
+
+
 def desk_of(request: Request, realm: str) -> Desk:
     """Return the realm that a path names."""
     desk = site_of(request).desks.get(realm)
@@ -173,6 +180,12 @@ def visit(request: Request, desk: Annotated[Desk, Depends(desk_of)]) -> Visit:
     return Visit(request, site, desk, sessions.require(site, desk, request))
 
 
+def guest(request: Request, desk: Annotated[Desk, Depends(desk_of)]) -> Visit:
+    """Let in whoever has a session, whether or not he still has the role, and Keycloak still answers."""
+    site = site_of(request)
+    return Visit(request, site, desk, sessions.find_here(site, desk, request))
+
+
 async def read_form(request: Request) -> tuple[dict[str, str], bytes | None]:
     """Return the fields of a form and the one file in it; what the file is called matters to nobody."""
     if not request.headers.get("content-type", "").startswith(
@@ -181,20 +194,40 @@ async def read_form(request: Request) -> tuple[dict[str, str], bytes | None]:
         raise HTTPException(415)
     fields: dict[str, str] = {}
     file: bytes | None = None
-    async with request.form(max_files=1, max_fields=20, max_part_size=2 * MAX_FILE_BYTES) as form:
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                file = await value.read(MAX_FILE_BYTES + 1)
-            else:
-                fields[name] = value
+    with decoding():
+        async with request.form(max_files=1, max_fields=20, max_part_size=2 * MAX_FILE_BYTES) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    file = await value.read(MAX_FILE_BYTES + 1)
+                else:
+                    value.encode()
+                    fields[name] = value
     return fields, file
 
 
-def order(
-    visit_: Annotated[Visit, Depends(visit)],
-    form: Annotated[tuple[dict[str, str], bytes | None], Depends(read_form)],
-) -> Order:
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Refuse a form that is no text: it may name any code that Python knows, those too that fail."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise HTTPException(400) from error
+
+
+Form = Annotated[tuple[dict[str, str], bytes | None], Depends(read_form)]
+
+
+def order(visit_: Annotated[Visit, Depends(visit)], form: Form) -> Order:
     """Take a form only where it was shown by this screen, to the one who sends it."""
+    return _accept(visit_, form)
+
+
+def last_order(visit_: Annotated[Visit, Depends(guest)], form: Form) -> Order:
+    """Take the form of a logout in the same way."""
+    return _accept(visit_, form)
+
+
+def _accept(visit_: Visit, form: tuple[dict[str, str], bytes | None]) -> Order:
     fields, file = form
     refuse_other_sites(visit_.request, visit_.site)
     given = fields.get("csrf_token", "").encode()

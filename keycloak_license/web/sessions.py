@@ -96,14 +96,20 @@ def find(site: Site, request: Request) -> ScreenSession | None:
     return session
 
 
+def find_here(site: Site, desk: Desk, request: Request) -> ScreenSession:
+    """Return the same for one realm; `NoSessionError` where there is none."""
+    session = find(site, request)
+    if session is None or session.realm != desk.name:
+        raise NoSessionError
+    return session
+
+
 def require(site: Site, desk: Desk, request: Request) -> ScreenSession:
     """Return the session of somebody who may manage the licences of this realm.
 
     Raises `NoSessionError`, or `NoRoleError` once he has lost the role, which ends his session.
     """
-    session = find(site, request)
-    if session is None or session.realm != desk.name:
-        raise NoSessionError
+    session = find_here(site, desk, request)
     now = site.clock()
     is_doubtful = not timedelta() <= now - session.checked_at < CHECK_AFTER
     if is_doubtful and not desk.directory.is_license_manager(session.user_id):
