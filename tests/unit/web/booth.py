@@ -30,7 +30,7 @@ from keycloak_license.web.oidc import Identity, Provider
 from keycloak_license.web.server import serve_screen
 from keycloak_license.web.sessions import begin
 from keycloak_license.web.site import Desk, Site
-from tests.e2e.screen import free_port
+from tests.e2e.cli import free_port
 from tests.unit.services.world import NOON, World
 from tests.unit.web.provider import CLIENT, FakeProvider
 
