@@ -282,6 +282,7 @@ def test_held_releases_are_carried_out_when_they_are_confirmed(windows: Windows,
     rows = window.card("Held releases").locator("tbody tr")
     expect(rows).to_have_count(len(TEAM))
     assert {each.split("\t")[1] for each in rows.all_inner_texts()} == set(TEAM)
+    expect(rows.first).to_contain_text("has no role of it any more")
     assert office.site.usage("QM") == (25, QM, 0)
     window.inspect("held releases")
 
