@@ -42,7 +42,7 @@ def render(
         "status": status,
         "visit": visit,
         "realm": visit.desk.name if visit else None,
-        "here": path_of(request) + (f"?{request.url.query}" if request.url.query else ""),
+        "here": _place(request) if visit else "",
     }
     text = environment(language.code).get_template(template).render(context | shown)
     answer = HTMLResponse(text, status_code=status)
@@ -51,6 +51,11 @@ def render(
     # The same address answers whole or in part.
     answer.headers["Vary"] = "Cookie, Accept-Language, HX-Request"
     return answer
+
+
+def _place(request: Request) -> str:
+    """Return where somebody is who is logged in: of a login's own address, the code is nobody's business."""
+    return path_of(request) + (f"?{request.url.query}" if request.url.query else "")
 
 
 def theme_of(request: Request) -> str:
