@@ -67,10 +67,15 @@ def theme_of(request: Request) -> str:
 
 
 def _way_back(request: Request, visit: Visit | None) -> str:
-    """Return the path of the same page; an answer to a form has none, so there it is the realm's."""
+    """Return the path of the same page; an answer to a form has none, so there it is the realm's.
+
+    Who is not logged in has none either: of a login's own address, the code is nobody's business.
+    """
+    if visit is None:
+        return "/"
     if request.method == "GET":
         return path_of(request) + (f"?{request.url.query}" if request.url.query else "")
-    return home_of(visit.desk.name) if visit else "/"
+    return home_of(visit.desk.name)
 
 
 def _form_targets(visit: Visit | None) -> list[str]:
