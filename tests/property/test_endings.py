@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from keycloak_license.model.changes import SeatReleased, WaitingEnded
 from keycloak_license.model.realm import UserReading
 from keycloak_license.model.report import SyncPlan
+from keycloak_license.model.seat import NO_CONSENT, Consent
 from keycloak_license.plan.planner import SyncInputs, exempt_users, plan_sync
 from tests.property.strategies import APPLICATIONS, ROLES, USER_IDS, at, people, subsets, sync_inputs
 from tests.property.test_planner import carry_out, next_syncs
@@ -101,7 +102,7 @@ def test_no_more_seats_are_released_than_the_guard_lets_pass(inputs: SyncInputs)
             and change.reason != "exempt"
             and (application.id, change.claim.user_id) not in old
         ]
-        if not inputs.is_forced and len(released) > guard.max_release_seats:
+        if not inputs.consent.to_all and len(released) > guard.max_release_seats:
             assert len(released) * 100 <= guard.max_release_percent * seats
 
 
@@ -117,7 +118,7 @@ def test_what_is_held_is_not_lost_and_what_is_confirmed_or_old_is_not_held(input
         assert key in claims - lost
         assert held.since == earlier.get(key, inputs.now)
         if not inputs.snapshot.gaps:
-            assert not inputs.is_forced
+            assert not inputs.consent.to_all
             assert inputs.now - held.since < inputs.guard.hold
     if inputs.snapshot.gaps:
         assert set(plan.report.held) <= set(inputs.held)
@@ -131,8 +132,30 @@ def test_what_is_held_is_not_lost_and_what_is_confirmed_or_old_is_not_held(input
 def test_once_confirmed_nothing_stays_held_and_a_second_confirmation_finds_nothing(
     inputs: SyncInputs,
 ) -> None:
-    forced = replace(inputs, is_forced=True)
+    forced = replace(inputs, consent=Consent(to_all=True))
     done = carry_out(forced, plan_sync(forced))
 
     assert done.held == () or inputs.snapshot.gaps
+    assert plan_sync(at(done, done.now + timedelta(minutes=5))).changes == ()
+
+
+@given(inputs=later_inputs(), data=st.data())
+def test_exactly_the_confirmed_ones_of_the_held_end_and_a_second_confirmation_finds_nothing(
+    inputs: SyncInputs, data: st.DataObject
+) -> None:
+    waiting = replace(inputs, consent=NO_CONSENT)
+    held = {(each.application, each.user_id): each for each in plan_sync(waiting).report.held}
+    confirmed = data.draw(st.sets(st.sampled_from(sorted(held)))) if held else set[tuple[str, str]]()
+    # As the screen does it: what is confirmed was held at an earlier sync.
+    waiting = carry_out(waiting, plan_sync(waiting))
+    chosen = replace(waiting, consent=Consent(releases=frozenset(confirmed)))
+    plan = plan_sync(chosen)
+
+    left = {(each.application, each.user_id): each for each in plan.report.held}
+    if inputs.snapshot.gaps:
+        assert (left, ended(plan)) == (held, [])
+        return
+    assert left == {key: each for key, each in held.items() if key not in confirmed}
+    assert {(each.claim.application, each.claim.user_id) for each in ended(plan)} == confirmed
+    done = carry_out(chosen, plan)
     assert plan_sync(at(done, done.now + timedelta(minutes=5))).changes == ()
