@@ -6,7 +6,7 @@ In: what browsers, Keycloak and API clients bring; out: who they are, or a `Logi
 
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -26,11 +26,15 @@ from keycloak_license.model.session import LoginAttempt, LoginClient
 
 SIGNATURES = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """What a realm can be told to sign with, but for what needs a shared secret."""
+DAMAGE = (JoseError, ValueError, TypeError)
+"""What joserfc raises for what is no token: of members of a wrong type too."""
 LEEWAY_SECONDS = 10
 LOGOUT_TOKEN_SECONDS = 120
 """OpenID Connect Back-Channel Logout: tokens live two minutes at the most."""
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 METADATA_SECONDS = 3600.0
+KEYS_SECONDS = 600.0
+"""How long a key counts that the realm has taken back, because it was stolen perhaps."""
 KEYS_AGAIN_SECONDS = 30.0
 """How soon keys are asked for again because of a key that is not known: anybody can make one up."""
 
@@ -83,10 +87,19 @@ class Bearer:
 class Provider:
     """One realm as an OpenID provider; threads may share it."""
 
-    def __init__(self, url: str, realm_path: str, *, verify_tls: bool | str, timeout_seconds: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        realm_path: str,
+        *,
+        verify_tls: bool | str,
+        timeout_seconds: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._url = f"{url.rstrip('/')}/realms/{realm_path}/.well-known/openid-configuration"
         self._verify_tls = verify_tls
         self._timeout_seconds = timeout_seconds
+        self._clock = clock
         self._lock = Lock()
         self._metadata: tuple[float, Metadata] | None = None
         self._keys: tuple[float, KeySet] | None = None
@@ -95,12 +108,12 @@ class Provider:
     def metadata(self) -> Metadata:
         """What the realm tells of itself; asked for once an hour."""
         with self._lock:
-            if self._metadata is None or time.monotonic() - self._metadata[0] > METADATA_SECONDS:
+            if self._metadata is None or self._clock() - self._metadata[0] > METADATA_SECONDS:
                 try:
                     found = Metadata.model_validate(self._get(self._url))
                 except ValidationError as error:
                     raise UnreachableError(f"What answers at {self._url} is not Keycloak") from error
-                self._metadata = time.monotonic(), found
+                self._metadata = self._clock(), found
             return self._metadata[1]
 
     @property
@@ -174,6 +187,7 @@ class Provider:
             iss={"essential": True, "value": self.metadata.issuer},
             aud={"essential": True, "value": client_id},
             iat={"essential": True},
+            exp={"essential": True},
             jti={"essential": True},
         )
         self._validate(registry, claims)
@@ -194,6 +208,9 @@ class Provider:
             exp={"essential": True},
         )
         self._validate(registry, claims)
+        # RFC 7800: it counts only together with a proof that its owner has the key, which nobody asks for.
+        if "cnf" in claims:
+            raise LoginRefusedError("This token is bound to a key: bring one that is not")
         return Bearer(_text(claims, "sub"), _text(claims, "azp") or "", _text(claims, "sid"))
 
     def logout_url(self, client_id: str, id_token: str, return_to: str, state: str) -> str:
@@ -210,7 +227,7 @@ class Provider:
         """Return the claims of a token that the realm has signed."""
         try:
             decoded = self._decode(token)
-        except (JoseError, ValueError) as error:
+        except DAMAGE as error:
             raise LoginRefusedError("This token is not signed by this realm") from error
         is_right = header_typ is None or str(decoded.header.get("typ", "")).lower() == header_typ
         if not is_right or (typ is not None and decoded.claims.get("typ") != typ):
@@ -220,14 +237,14 @@ class Provider:
     def _decode(self, token: str) -> jwt.Token:
         try:
             return jwt.decode(token, self._key_set(), algorithms=SIGNATURES)
-        except (JoseError, ValueError):
+        except DAMAGE:
             # The realm may have new keys.
             if not self._renew_keys():
                 raise
         return jwt.decode(token, self._key_set(), algorithms=SIGNATURES)
 
     def _key_set(self) -> KeySet:
-        if self._keys is None:
+        if self._keys is None or self._clock() - self._keys[0] >= KEYS_SECONDS:
             self._renew_keys()
         if self._keys is None:
             raise self._unreachable(self.metadata.jwks_uri)
@@ -237,11 +254,11 @@ class Provider:
         """Ask for the keys, unless that was done just now; return whether it was."""
         address = self.metadata.jwks_uri
         with self._lock:
-            if self._keys is not None and time.monotonic() - self._keys[0] < KEYS_AGAIN_SECONDS:
+            if self._keys is not None and self._clock() - self._keys[0] < KEYS_AGAIN_SECONDS:
                 return False
             found = self._get(address)
             usable = [key for key in found.get("keys", []) if key.get("use", "sig") == "sig"]
-            self._keys = time.monotonic(), KeySet.import_key_set({"keys": usable})
+            self._keys = self._clock(), KeySet.import_key_set({"keys": usable})
             return True
 
     def _validate(self, registry: jwt.JWTClaimsRegistry, claims: dict[str, Any]) -> None:
