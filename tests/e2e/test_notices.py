@@ -21,8 +21,8 @@ from keycloak_license.ledger.tables import outbox
 from keycloak_license.model.notice import Unreachable
 from keycloak_license.services.delivery import deliver
 from keycloak_license.settings import load_settings
-from tests.e2e.cli import Site, day, make_site
-from tests.e2e.test_worker import APPLICATIONS, EVERY_SECOND, Worker, free_port, map_role
+from tests.e2e.cli import Site, day, free_port, make_site
+from tests.e2e.test_worker import APPLICATIONS, EVERY_SECOND, Worker, map_role
 from tests.real.hook import RealHook
 from tests.real.keycloak import AdminApi, RealRealm, temporary_realm
 from tests.real.mailserver import RealMailServer, ReceivedMail
@@ -385,7 +385,7 @@ def test_two_workers_tell_once(company: Company) -> None:
     company.license(1)
     with Worker(company.site) as one:
         one.wait_for("worker_started")
-        company.changes = {"web": {"management_port": free_port()}}
+        company.changes = {"web": {"port": free_port(), "management_port": free_port()}}
         company.configure(usage_notice_percents=[])
         with Worker(company.site) as other:
             other.wait_for("realms_shared", workers=2)

@@ -20,7 +20,7 @@ from keycloak_license.demo.server import LocalKeycloak
 from tests.e2e.cli import Site, license_attributes, make_site
 from tests.e2e.desk import seated
 from tests.e2e.test_faults import LDAP_TEST, MEMBERS_OF_GROUP, USER_AGAIN, failed
-from tests.e2e.test_worker import Worker, free_port, map_role
+from tests.e2e.test_worker import Worker, map_role
 from tests.real.faults import HTML_PAGE, UNAVAILABLE, Cut, End, Fault, FaultProxy, Run
 from tests.real.keycloak import AdminApi, LdapProvider, RealRealm, add_ldap, temporary_realm
 from tests.real.slapd import Slapd
@@ -93,7 +93,7 @@ def shared_office(keycloak: AdminApi, tmp_path_factory: pytest.TempPathFactory) 
     ):
         provider = add_ldap(realm, slapd)
         folder = tmp_path_factory.mktemp("office")
-        site = make_site(folder / "site", realm, **SETTINGS, web={"management_port": free_port()})
+        site = make_site(folder / "site", realm, **SETTINGS)
         site.init().done()
         map_role("post", realm, "ann")
         site.call("import", site.license("O", {"WFM": SEATS})).done()
@@ -205,7 +205,7 @@ def run_site(realm: RealRealm, folder: Path, url: str) -> Site:
     """A site with two seats, one of which ann has."""
     map_role("post", realm, "ann")
     map_role("delete", realm, "bob")
-    site = make_site(folder / "site", realm, **SETTINGS, web={"management_port": free_port()})
+    site = make_site(folder / "site", realm, **SETTINGS)
     site.init().done()
     site.call("import", site.license("R", {"WFM": 2}), "--replace").done()
     return site.reach(url)

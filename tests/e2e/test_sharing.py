@@ -22,7 +22,7 @@ from keycloak_license.model.record import Worker as Member
 from keycloak_license.plan.sharing import worker_of
 from tests.e2e.cli import HANG_SECONDS, Answer, CountingProxy, Site, license_attributes, make_site
 from tests.e2e.test_two_workers import APPLICATIONS, CREW, process_of, troubles
-from tests.e2e.test_worker import Gate, Worker, free_port, map_role
+from tests.e2e.test_worker import Gate, Worker, map_role
 from tests.real.keycloak import AdminApi, RealRealm, temporary_realm
 from tests.real.postgres import PostgresServer, postgres
 
@@ -94,7 +94,6 @@ class Fleet:
             applications=APPLICATIONS,
             database=self.database,
             sync={"interval_seconds": interval, "full_interval_seconds": LONG},
-            web={"management_port": free_port()},
         )
         return made.reach(url or self.realms[0].api.url)
 

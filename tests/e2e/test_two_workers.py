@@ -35,7 +35,7 @@ from tests.e2e.cli import (
     license_attributes,
     make_site,
 )
-from tests.e2e.test_worker import Gate, Worker, free_port, map_role
+from tests.e2e.test_worker import Gate, Worker, map_role
 from tests.real.keycloak import AdminApi, RealRealm, temporary_realm
 from tests.real.postgres import PostgresServer, postgres
 
@@ -190,7 +190,6 @@ def pair(
             applications=APPLICATIONS,
             database=url,
             sync={"interval_seconds": 1},
-            web={"management_port": free_port()},
         )
         sites.append(site)
         site.settings["keycloak"] = site.settings["keycloak"] | {"url": proxy.url}

@@ -15,7 +15,15 @@ from typing import Any, Final, Self
 
 import pytest
 
-from tests.e2e.cli import HANG_SECONDS, CountingProxy, Site, ledger_rows, license_attributes, make_site
+from tests.e2e.cli import (
+    HANG_SECONDS,
+    CountingProxy,
+    Site,
+    free_port,
+    ledger_rows,
+    license_attributes,
+    make_site,
+)
 from tests.real.keycloak import AdminApi, RealRealm, temporary_realm
 
 APPLICATIONS = {"WFM": {"roles": ["WFM_*"]}}
@@ -324,9 +332,3 @@ def test_a_configuration_it_cannot_work_with_ends_it_at_once(site: Site) -> None
 def _without_ledger(site: Site) -> Site:
     (site.folder / "file").write_text("")
     return site.configure(database="sqlite:///file/ledger.db")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
