@@ -15,6 +15,7 @@ from keycloak_license.cli.output import print_changes, print_json, print_notices
 from keycloak_license.errors import HeldReleasesError, IncompleteSyncError, LedgerError
 from keycloak_license.model.notice import Delivered, Unreachable
 from keycloak_license.model.report import RealmReport
+from keycloak_license.model.seat import Consent
 from keycloak_license.services.delivery import Post, deliver
 from keycloak_license.services.documents import status_document, sync_document
 from keycloak_license.services.overview import read_status
@@ -39,14 +40,14 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Do one full sync now."""
-    invocation = invocation_of(context)
+    invocation, consent = invocation_of(context), Consent(to_all=force)
     with invocation.realm(realm) as managed:
         if dry_run:
-            report = preview_once(managed, now=now(), is_forced=force)
+            report = preview_once(managed, now=now(), consent=consent)
         else:
             post = open_post(invocation.settings(), managed.ledger, [managed.name])
             try:
-                report = run_once(managed, now=now(), is_forced=force)
+                report = run_once(managed, now=now(), consent=consent)
             finally:
                 # That syncs fail is told as well.
                 undelivered = deliver_now(post)

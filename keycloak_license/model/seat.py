@@ -41,6 +41,23 @@ class HeldRelease:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """Which releases a person has confirmed, so that the guard does not hold them."""
+
+    to_all: bool = False
+    """Those too that nobody has seen yet."""
+    releases: frozenset[tuple[str, str]] = frozenset()
+    """By application and user id."""
+
+    def covers(self, claim: Claim) -> bool:
+        """Whether the end of a claim is confirmed."""
+        return self.to_all or (claim.application, claim.user_id) in self.releases
+
+
+NO_CONSENT = Consent()
+
+
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """Who is seated and who waits for one application."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from keycloak_license.model.application import Application
 from keycloak_license.model.realm import RealmSnapshot, User, UserReading, provider_of
-from keycloak_license.model.seat import Claim, HeldRelease
+from keycloak_license.model.seat import NO_CONSENT, Claim, Consent, HeldRelease
 from keycloak_license.plan.guard import Ending, Guard, hold_back
 
 
@@ -35,8 +35,8 @@ class GuardTerms:
     guard: Guard
     earlier: Sequence[HeldRelease]
     """Held at the last sync, of any application."""
-    is_forced: bool
-    """Whether somebody has confirmed what is held."""
+    consent: Consent = NO_CONSENT
+    """What somebody has confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ def find_endings(
         ids = frozenset(claim.user_id for claim in gone)
         return Endings(kept=ids, held=tuple(held for held in earlier if held.user_id in ids))
     found = list(_find(application, gone, evidence))
-    held: tuple[HeldRelease, ...] = ()
-    if not terms.is_forced:
-        seated = sum(claim.is_seated for claim in claims)
-        held = hold_back(found, seated, earlier, terms.guard, terms.now)
+    seated = sum(claim.is_seated for claim in claims)
+    # What is confirmed is not counted either: it makes no others suspicious.
+    doubtful = [each for each in found if not terms.consent.covers(each.claim)]
+    held = hold_back(doubtful, seated, earlier, terms.guard, terms.now)
     held_ids = {each.user_id for each in held}
     ending = [each for each in found if each.claim.user_id not in held_ids]
     known = held_ids & {each.user_id for each in earlier}

@@ -27,7 +27,7 @@ from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
 from keycloak_license.model.notice import Mark, Tidings
 from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, UserReading
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
-from keycloak_license.model.seat import Allocation, Claim, HeldRelease
+from keycloak_license.model.seat import NO_CONSENT, Allocation, Claim, Consent, HeldRelease
 from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_claims
 from keycloak_license.plan.arrivals import date_arrivals
 from keycloak_license.plan.attributes import backup_attributes, plan_attributes, plan_verdict
@@ -79,8 +79,8 @@ class SyncInputs:
     guard: Guard = DEFAULT_GUARD
     held: tuple[HeldRelease, ...] = ()
     """What the guard held at the last sync."""
-    is_forced: bool = False
-    """Whether somebody has confirmed what the guard holds."""
+    consent: Consent = NO_CONSENT
+    """What somebody has confirmed of what the guard holds."""
     enforcement: EnforcementTerms = OBSERVE_ONLY
     granted_at: GrantTimes = NO_GRANT_TIMES
 
@@ -156,7 +156,7 @@ def _is_arrival(change: Change) -> bool:
 def _may_begin(inputs: SyncInputs, allocations: Sequence[Allocation]) -> bool:
     """Whether a ledger that may have lost people sees all whom the realm tells of, or need not."""
     snapshot = inputs.snapshot
-    if not inputs.is_ledger_new or snapshot.is_complete or (inputs.is_forced and not snapshot.gaps):
+    if not inputs.is_ledger_new or snapshot.is_complete or (inputs.consent.to_all and not snapshot.gaps):
         return True
     return not lacks_people(snapshot.attributes, allocations)
 
@@ -171,7 +171,7 @@ def _allocate(
     exempt = _exempt_here(inputs.standing, claims)
     consumers = resolve_consumers(inputs.snapshot, application, exempt)
     evidence = Evidence(inputs.snapshot, frozenset(map(str.lower, exempt)), inputs.readings)
-    guard = GuardTerms(inputs.believed, inputs.guard, inputs.held, inputs.is_forced)
+    guard = GuardTerms(inputs.believed, inputs.guard, inputs.held, inputs.consent)
     endings = find_endings(application, claims, consumers.keys(), evidence, guard)
     arrivals = date_arrivals(claims, inputs.granted_at, inputs.now, is_first=inputs.is_ledger_new)
     if inputs.is_ledger_new:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from keycloak_license.model.realm import GrantTimes
 from keycloak_license.model.record import StoredLicense
 from keycloak_license.model.report import SyncPlan
+from keycloak_license.model.seat import NO_CONSENT, Consent
 from keycloak_license.services.observation import ManagedRealm, Observation, make_plan
 
 MARGIN = timedelta(minutes=5)
@@ -19,7 +20,10 @@ MARGIN = timedelta(minutes=5)
 
 
 def make_confirmed_plan(
-    managed: ManagedRealm, seen: Observation, licenses: Sequence[StoredLicense], *, is_forced: bool = False
+    managed: ManagedRealm,
+    seen: Observation,
+    licenses: Sequence[StoredLicense],
+    consent: Consent = NO_CONSENT,
 ) -> tuple[Observation, SyncPlan]:
     """Plan a sync in which each release is confirmed and each arrival dated; also return what was seen.
 
@@ -27,7 +31,7 @@ def make_confirmed_plan(
     guard to hold the others.
     """
     while True:
-        plan = make_plan(managed, seen, licenses, is_forced=is_forced)
+        plan = make_plan(managed, seen, licenses, consent)
         if plan.has_arrivals and seen.granted_at is None and seen.snapshot.has_events:
             seen = replace(seen, granted_at=_date_grants(managed, seen))
             continue

@@ -19,6 +19,7 @@ from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, UserReading
 from keycloak_license.model.record import RealmRecord, StoredLicense
 from keycloak_license.model.report import SyncPlan
+from keycloak_license.model.seat import NO_CONSENT, Consent
 from keycloak_license.plan.clock import ClockReading, read_clock
 from keycloak_license.plan.guard import DEFAULT_GUARD, Guard, carry_over, distrust
 from keycloak_license.plan.lifecycle import Installation, judge
@@ -114,7 +115,10 @@ def observe_in(
 
 
 def make_plan(
-    managed: ManagedRealm, seen: Observation, licenses: Sequence[StoredLicense], *, is_forced: bool = False
+    managed: ManagedRealm,
+    seen: Observation,
+    licenses: Sequence[StoredLicense],
+    consent: Consent = NO_CONSENT,
 ) -> SyncPlan:
     """Plan a sync as if these were the imported licences."""
     genuine, warnings = verify_licenses(managed.verifier, licenses)
@@ -144,7 +148,7 @@ def make_plan(
         readings=seen.readings,
         guard=distrust(managed.guard) if seen.other_realm else managed.guard,
         held=carry_over(seen.record, seen.now, has_gaps=bool(seen.snapshot.gaps)),
-        is_forced=is_forced,
+        consent=consent,
         enforcement=managed.enforcement,
         granted_at=seen.granted_at or NO_GRANT_TIMES,
     )

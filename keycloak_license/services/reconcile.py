@@ -28,6 +28,7 @@ from keycloak_license.model.changes import (
 from keycloak_license.model.measures import AccessClosed, Disabling, Measure, explain_refusals
 from keycloak_license.model.record import Lease, LicenseChange, SyncFailure, SyncRecord
 from keycloak_license.model.report import SyncPlan, SyncReport
+from keycloak_license.model.seat import NO_CONSENT, Consent
 from keycloak_license.plan.audience import make_audience
 from keycloak_license.plan.notices import plan_failure
 from keycloak_license.services.confirmation import make_confirmed_plan
@@ -49,21 +50,20 @@ class Outcome:
     lease: Lease
 
 
-def run_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -> SyncReport:
+def run_once(managed: ManagedRealm, *, now: datetime, consent: Consent = NO_CONSENT) -> SyncReport:
     """Bring seats and attributes in line with the realm.
 
-    `now` is what the clock here shows; see `plan.clock` for what is made of it. `is_forced` also carries
-    out what the guard holds.
+    `now` is what the clock here shows; see `plan.clock` for what is made of it. What there is `consent` to,
+    the guard does not hold.
     """
-    return bring_in_line(managed, now, lambda _: observe(managed, now), is_forced=is_forced).report
+    return bring_in_line(managed, now, lambda _: observe(managed, now), consent).report
 
 
 def bring_in_line(
     managed: ManagedRealm,
     now: datetime,
     look: Callable[[Lease], Observation],
-    *,
-    is_forced: bool = False,
+    consent: Consent = NO_CONSENT,
 ) -> Outcome:
     """Do the same with what `look` sees once the realm is ours alone."""
     with hold_lease(managed.ledger, managed.name, managed.patience_seconds) as fence:
@@ -71,7 +71,7 @@ def bring_in_line(
         try:
             seen = look(fence.lease)
             failing_since = seen.record.failure.since if seen.record.failure else None
-            seen, plan = make_confirmed_plan(managed, seen, seen.licenses, is_forced=is_forced)
+            seen, plan = make_confirmed_plan(managed, seen, seen.licenses, consent)
             refused = apply(managed, seen, plan, fence)
         except FAILURES as error:
             told = _explain(managed, error)
@@ -101,10 +101,10 @@ def bring_in_line(
     return Outcome(done, seen, fence.lease)
 
 
-def preview_once(managed: ManagedRealm, *, now: datetime, is_forced: bool = False) -> SyncReport:
+def preview_once(managed: ManagedRealm, *, now: datetime, consent: Consent = NO_CONSENT) -> SyncReport:
     """Tell what `run_once` would change; nothing is written, not even a lease."""
     seen = observe(managed, now)
-    seen, plan = make_confirmed_plan(managed, seen, seen.licenses, is_forced=is_forced)
+    seen, plan = make_confirmed_plan(managed, seen, seen.licenses, consent)
     last = seen.record.last_sync
     report = replace(plan.report, synced_at=last.synced_at if last else None)
     return SyncReport(realm=report, changes=plan.changes, is_dry_run=True, notices=plan.tidings.notices)

@@ -14,6 +14,7 @@ from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.mail.wording import LANGUAGES
 from keycloak_license.model.progress import Progress
 from keycloak_license.model.report import SyncReport
+from keycloak_license.model.seat import NO_CONSENT, Consent
 from keycloak_license.model.session import AuditAction
 from keycloak_license.services.licenses import LicenseImport, import_license, preview_import
 from keycloak_license.services.notice_days import set_notice_days
@@ -70,19 +71,20 @@ def confirm_import(order_: OrderParameter) -> Response:
 def sync(order_: OrderParameter) -> Response:
     """Start a full sync."""
     limit(order_.site, Rate.CHANGE, order_.session.user_id)
-    return _start(order_, AuditAction.SYNC, is_forced=False)
+    return _start(order_, AuditAction.SYNC)
 
 
 @router.post("/realms/{realm}/held/confirm")
 def confirm_held(order_: OrderParameter) -> Response:
-    """Release what the guard held back, if it is still what was shown."""
+    """Release what the guard held back and was shown, and nothing that it holds since."""
     limit(order_.site, Rate.CHANGE, order_.session.user_id)
     held = read_status(order_.desk.managed, order_.site.clock()).held
     if not held or views.digest_held(held) != order_.fields.get("held"):
         told = Told("The held releases are not those that were shown any more: look again", status=409)
         return show_licenses(order_, told)
     names = ", ".join(f"{each.application} {each.username}" for each in held)
-    return _start(order_, AuditAction.CONFIRM, names, is_forced=True)
+    confirmed = frozenset((each.application, each.user_id) for each in held)
+    return _start(order_, AuditAction.CONFIRM, names, Consent(releases=confirmed))
 
 
 @router.post("/realms/{realm}/settings")
@@ -127,11 +129,11 @@ def _show_preview(order_: Order, result: LicenseImport) -> Response:
     )
 
 
-def _start(order_: Order, action: AuditAction, what: str = "", *, is_forced: bool) -> Response:
+def _start(order_: Order, action: AuditAction, what: str = "", consent: Consent = NO_CONSENT) -> Response:
     desk, site, actor = order_.desk, order_.site, order_.actor
 
     def work(progress: Progress) -> SyncReport:
-        return run_once(desk.open_realm(progress), now=site.clock(), is_forced=is_forced)
+        return run_once(desk.open_realm(progress), now=site.clock(), consent=consent)
 
     def done(problem: str | None) -> None:
         desk.viewer.forget()

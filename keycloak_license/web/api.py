@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from keycloak_license.errors import ConfigurationError, KeycloakLicenseError, LicenseRefusedError
+from keycloak_license.errors import KeycloakLicenseError, LicenseRefusedError
 from keycloak_license.license_file.envelope import MAX_FILE_BYTES
 from keycloak_license.model.application import Application
 from keycloak_license.model.session import AuditAction
@@ -24,7 +24,7 @@ from keycloak_license.services.documents import (
     status_document,
 )
 from keycloak_license.services.licenses import LicenseImport, import_license, preview_import
-from keycloak_license.services.overview import explanation_in, find_user, members_in, read_status
+from keycloak_license.services.overview import explanation_in, members_in, read_status
 from keycloak_license.web import schemas
 from keycloak_license.web.bearer import Caller, caller
 from keycloak_license.web.limits import Rate
@@ -38,11 +38,17 @@ router = APIRouter(
         401: _PROBLEM | {"description": "No access token of the realm"},
         403: _PROBLEM | {"description": "The user does not have the role manage-licenses"},
         404: _PROBLEM | {"description": "No such realm, application or user"},
+        413: _PROBLEM | {"description": "Larger than a licence file can be"},
         422: _PROBLEM | {"description": "Not understood, or a licence that is refused"},
         503: _PROBLEM | {"description": "Keycloak or the database does not answer"},
     },
 )
 CallerParameter = Annotated[Caller, Depends(caller)]
+PLAIN_TYPES = {
+    "", "application/json", "application/jose", "application/octet-stream", "text/plain",
+    # What curl says where it is told nothing.
+    "application/x-www-form-urlencoded",
+}  # fmt: skip
 _FILE_BODY = {
     "requestBody": {
         "required": True,
@@ -94,14 +100,13 @@ def read_members(
     return members_document(application.id, allocation.limit, shown)
 
 
-@router.get("/users/{user_id}", response_model=schemas.ExplanationDocument)
+@router.get("/users/{user_id:path}", response_model=schemas.ExplanationDocument)
 def explain(caller_: CallerParameter, user_id: Annotated[str, Path(max_length=300)]) -> Document:
     """Tell why a user, by id or username, has, waits for or does not need each seat."""
     managed = caller_.desk.managed
-    try:
-        user = find_user(managed, user_id)
-    except (ConfigurationError, LookupError) as error:
-        raise HTTPException(404) from error
+    user = managed.keycloak.find_user(user_id)
+    if user is None:
+        raise HTTPException(404)
     view = caller_.desk.viewer.look(caller_.site.clock())
     return explanation_document(explanation_in(view, managed.applications, user))
 
@@ -116,6 +121,8 @@ async def read_file(request: Request) -> bytes:
                 if isinstance(file, UploadFile):
                     return await file.read(MAX_FILE_BYTES + 1)
         raise LicenseRefusedError("The form has no file: send the licence file as its field `file`")
+    if kind not in PLAIN_TYPES:
+        raise HTTPException(415)
     body = await request.body()
     if kind == "application/json":
         try:
@@ -132,8 +139,9 @@ async def read_file(request: Request) -> bytes:
     response_model=schemas.ImportedDocument,
     openapi_extra=_FILE_BODY,
     responses={
+        400: _PROBLEM | {"description": "The form is damaged, or has more than a file"},
         409: _PROBLEM | {"description": "It would replace another licence: ask for it with replace=true"},
-        413: _PROBLEM | {"description": "Larger than a licence file can be"},
+        415: _PROBLEM | {"description": "Sent in a form that is not understood"},
         429: _PROBLEM | {"description": "Too often"},
     },
 )

@@ -35,23 +35,25 @@ class Caller:
 class Managers:
     """Who was known to have the role, and when; threads may share it."""
 
-    _known: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    _known: dict[tuple[str, str], tuple[datetime, Actor]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def is_manager(self, desk: Desk, user_id: str, now: datetime) -> bool:
-        """Tell whether a user may manage licences, as of a minute ago at most."""
+    def find(self, desk: Desk, user_id: str, now: datetime) -> Actor | None:
+        """Return a user who may manage licences, as of a minute ago at most; None for anybody else."""
         key = desk.name, user_id
-        known_at = self._known.get(key)
+        known_at, known = self._known.get(key, (None, None))
         if known_at is not None and timedelta() <= now - known_at < CHECK_AFTER:
-            return True
-        is_one = desk.directory.is_license_manager(user_id)
+            return known
+        found = (
+            Actor(user_id, _name_of(desk, user_id)) if desk.directory.is_license_manager(user_id) else None
+        )
         with self._lock:
             self._known.pop(key, None)
-            if is_one:
+            if found is not None:
                 while len(self._known) >= MAX_REMEMBERED:
                     self._known.pop(next(iter(self._known)))
-                self._known[key] = now
-        return is_one
+                self._known[key] = now, found
+        return found
 
 
 def caller(
@@ -65,9 +67,17 @@ def caller(
     site = site_of(request)
     user_id = _user_of(desk, token.credentials)
     managers: Managers = request.app.state.managers
-    if not managers.is_manager(desk, user_id, site.clock()):
+    actor = managers.find(desk, user_id, site.clock())
+    if actor is None:
         raise NoRoleError("")
-    return Caller(site, desk, Actor(user_id, ""))
+    return Caller(site, desk, actor)
+
+
+def _name_of(desk: Desk, user_id: str) -> str:
+    """Return what the realm calls a user now; a token may be silent about it, or older."""
+    user = desk.managed.keycloak.find_user(user_id)
+    # It looks for usernames first, and one may look like the id of somebody else.
+    return user.username if user is not None and user.id == user_id else ""
 
 
 def _user_of(desk: Desk, token: str) -> str:

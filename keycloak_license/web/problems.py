@@ -10,13 +10,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keycloak_license.errors import (
+    AuthenticationError,
     ConfigurationError,
     KeycloakLicenseError,
     LicenseRefusedError,
-    NotThereError,
+    RealmNotFoundError,
 )
 from keycloak_license.web import sessions
 from keycloak_license.web.login import home_of
@@ -69,10 +71,11 @@ def status_of(error: KeycloakLicenseError) -> int:
     match error:
         case LoginRefusedError():
             return 400
+        case AuthenticationError() | RealmNotFoundError():
+            # Ours, and not that of whoever asks.
+            return 503
         case LicenseRefusedError() | ConfigurationError():
             return 422
-        case NotThereError():
-            return 404
         case _:
             return 503
 
@@ -155,11 +158,23 @@ def _explain(request: Request, error: Exception) -> Response:
 
 
 def _explain_status(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    answer = answer_problem(request, status, SENTENCES.get(status, "This cannot be answered"))
-    if isinstance(error, HTTPException) and error.headers:
-        answer.headers.update(error.headers)
+    if not isinstance(error, HTTPException):
+        return _confess(request, error)
+    answer = answer_problem(request, error.status_code, SENTENCES.get(error.status_code, error.detail))
+    answer.headers.update(error.headers or {})
+    if "allow" in answer.headers:
+        answer.headers["Allow"] = _methods_at(request)
     return answer
+
+
+def _methods_at(request: Request) -> str:
+    """Return what can be done at a path; Starlette names what the first of its routes does."""
+    scope = {**request.scope, "root_path": request.scope.get("app_root_path", request.scope["root_path"])}
+    return ", ".join(
+        method
+        for method in ("GET", "POST")
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    )
 
 
 def _explain_invalid(request: Request, error: Exception) -> Response:

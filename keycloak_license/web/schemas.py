@@ -3,10 +3,14 @@
 Shapes only, as `services.documents` makes them; used by `api`.
 """
 
-from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+# Text, for pydantic would write an offset of its own: programs get what the commands print.
+Day = Annotated[str, Field(json_schema_extra={"format": "date"})]
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 class Document(BaseModel):
@@ -21,11 +25,9 @@ class Problem(BaseModel):
     detail: str
 
 
-class LicenseDocument(Document):
-    """The licence that counts, and what it amounts to now."""
+class StandingDocument(Document):
+    """The licence that counts, and what it amounts to."""
 
-    realm: str
-    installation_id: str | None
     number: str | None
     """None when there is no licence."""
     type: str | None
@@ -35,10 +37,18 @@ class LicenseDocument(Document):
     access: str
     """``granted`` or ``blocked``."""
     reason: str
-    issued_on: date | None
-    expires_on: date | None
-    stops_at: datetime | None
+    issued_on: Day | None
+    expires_on: Day | None
+    stops_at: Instant | None
     """The instant at which access ends as things stand."""
+
+
+class LicenseDocument(StandingDocument):
+    """The same of a realm, now."""
+
+    realm: str
+    installation_id: str | None
+    """None before the first sync."""
 
 
 class ApplicationDocument(Document):
@@ -57,7 +67,7 @@ class ApplicationsDocument(Document):
     """All applications."""
 
     applications: list[ApplicationDocument]
-    synced_at: datetime | None
+    synced_at: Instant | None
     complete: bool
 
 
@@ -75,7 +85,7 @@ class MemberDocument(Document):
     username: str
     email: str | None
     state: MemberState
-    since: datetime
+    since: Instant
     position: int | None
     """Place in the queue, from 1."""
     paths: list[list[str]]
@@ -96,7 +106,7 @@ class ExplainedApplication(Document):
     id: str
     state: str
     """``seated``, ``waiting`` or ``not_needed``."""
-    since: datetime | None
+    since: Instant | None
     position: int | None
     paths: list[list[str]]
 
@@ -108,6 +118,9 @@ class ExplanationDocument(Document):
     username: str
     enabled: bool
     exempt: bool
+    access: str
+    """``granted`` or ``blocked``, for everybody in the realm."""
+    reason: str
     applications: list[ExplainedApplication]
 
 
@@ -129,7 +142,10 @@ class ImportedDocument(Document):
     changes: list[ChangeDocument]
     replaces: list[str]
     """Numbers of the licences that it takes out of force."""
+    license: StandingDocument
+    """What counts afterwards."""
     already_imported: bool
+    warnings: list[str]
     dry_run: bool
 
 

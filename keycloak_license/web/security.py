@@ -14,7 +14,7 @@ from urllib.parse import quote
 from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keycloak_license.license_file.envelope import MAX_FILE_BYTES
@@ -125,9 +125,12 @@ class BodyCap:
         await self._app(scope, receive_capped, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limit = MAX_FILE_BYTES // 1024
-        answer = PlainTextResponse(
-            f"This is too large: a licence file has {limit} KiB at the most.\n", status_code=413
+        sentence = f"This is too large: a licence file has {MAX_FILE_BYTES // 1024} KiB at the most"
+        is_program = scope["path"].startswith("/api/")
+        answer = (
+            JSONResponse({"detail": sentence}, 413)
+            if is_program
+            else PlainTextResponse(f"{sentence}.\n", 413)
         )
         await answer(scope, receive, send)
 

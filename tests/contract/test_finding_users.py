@@ -25,7 +25,9 @@ def test_a_service_account_is_found_as_well(admin: RealmAdmin, realm: Realm) -> 
     assert found.id == account
 
 
-@pytest.mark.parametrize("name", ["an", "nn", "ann@example.com", "*", "%", "a*", "\\", "ann ", "no/body?"])
+@pytest.mark.parametrize(
+    "name", ["an", "nn", "ann@example.com", "*", "%", "a*", "\\", "ann ", "no/body?", "ann\0", "\x01", "a\tb"]
+)
 def test_nobody_is_found_by_anything_else(admin: RealmAdmin, realm: Realm, name: str) -> None:
     admin.create_user("ann", email="ann@example.com")
     assert realm.find_user(name) is None

@@ -8,7 +8,7 @@ import html
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -127,12 +127,12 @@ def open_screen(
 
 
 @contextmanager
-def serve(site: Site) -> Iterator[Screen]:
-    """Open the screen of a site."""
+def serve(site: Site, **changes: Any) -> Iterator[Screen]:
+    """Open the screen of a site; `changes` replace parts of what is served."""
     settings = load_settings(site.config, {})
     ledger = open_database(settings)
     with closing(ledger):
-        server = open_site(settings, ledger)
+        server = replace(open_site(settings, ledger), **changes)
         with serve_screen("127.0.0.1", settings.web.port, server, ()):
             yield Screen(site, server, settings.web.address.public_url)
 

@@ -19,8 +19,8 @@ from keycloak_license.web.oidc import Identity, Provider
 from keycloak_license.web.server import open_site, serve_screen
 from keycloak_license.web.sessions import begin
 from keycloak_license.web.site import Site as ScreenSite
-from tests.e2e.cli import make_site
-from tests.e2e.screen import APPLICATIONS, MANAGER, REALM, Screen, Web, free_port, people
+from tests.e2e.cli import free_port, make_site
+from tests.e2e.screen import APPLICATIONS, MANAGER, REALM, Screen, Web, people
 from tests.real.faults import FaultProxy
 from tests.real.keycloak import AdminApi, temporary_realm
 

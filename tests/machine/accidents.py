@@ -9,7 +9,7 @@ from hypothesis.stateful import precondition
 
 from keycloak_license.errors import KeycloakLicenseError, LedgerError, UnavailableError
 from keycloak_license.model.license import License
-from keycloak_license.model.seat import Claim
+from keycloak_license.model.seat import Claim, Consent
 from keycloak_license.services.licenses import import_license
 from keycloak_license.services.reconcile import run_once
 from tests.fakes import MemoryLedger
@@ -216,7 +216,8 @@ def check_same(before: Sequence[Claim], after: Sequence[Claim]) -> None:
 
 def attempt_sync(site: Site, *, is_forced: bool) -> Attempt:
     """Sync without being judged."""
-    return site.attempt(lambda managed: run_once(managed, now=site.time.here, is_forced=is_forced))[0]
+    consent = Consent(to_all=is_forced)
+    return site.attempt(lambda managed: run_once(managed, now=site.time.here, consent=consent))[0]
 
 
 def attempt_import(site: Site, license_: License) -> None:

@@ -22,6 +22,7 @@ from keycloak_license.errors import (
     UnavailableError,
 )
 from keycloak_license.model.report import RealmReport
+from keycloak_license.model.seat import Consent
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.services.reconcile import run_once
 from tests.machine.law import Law
@@ -107,7 +108,7 @@ class Base(RuleBasedStateMachine):
         """Sync, and judge how it ended; what happens on the stage may end it in any way."""
         now = self.site.time.here
         return self.carry_out(
-            lambda managed: run_once(managed, now=now, is_forced=is_forced),
+            lambda managed: run_once(managed, now=now, consent=Consent(to_all=is_forced)),
             lambda report: report.realm,
             stage,
             is_forced=is_forced,

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition
 
 from keycloak_license.errors import UnavailableError
+from keycloak_license.model.seat import Consent
 from keycloak_license.services.overview import explain_user, list_all_licenses, list_members, read_status
 from keycloak_license.services.reconcile import preview_once, run_once
 from tests.machine.base import numbers, step
@@ -68,9 +69,10 @@ class Syncs(Imports):
     @step(is_forced=st.booleans())
     def a_dry_run_foretells_the_sync(self, is_forced: bool) -> None:
         site, before = self.site, self.site.everything()
+        consent = Consent(to_all=is_forced)
         foretold = changes = None
         try:
-            foretold = preview_once(site.managed(), now=site.time.here, is_forced=is_forced).changes
+            foretold = preview_once(site.managed(), now=site.time.here, consent=consent).changes
         except UnavailableError:
             assert site.side.is_unreachable
         assert site.everything() == before, "a dry run changed something"
@@ -78,7 +80,7 @@ class Syncs(Imports):
         if foretold is None or not self.is_quiet or site.record().last_sync is None:
             return
         _attempt, report = site.attempt(
-            lambda managed: run_once(managed, now=site.time.here, is_forced=is_forced), is_forced=is_forced
+            lambda managed: run_once(managed, now=site.time.here, consent=consent), is_forced=is_forced
         )
         self.law.check_written(site)
         changes = report.changes if report else None

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from keycloak_license.model.changes import SeatReleased, WaitingEnded
 from keycloak_license.model.realm import UserReading
 from keycloak_license.model.report import SyncPlan
+from keycloak_license.model.seat import Claim, Consent
+from keycloak_license.plan.guard import Guard
 from keycloak_license.plan.planner import SyncInputs, exempt_users, plan_sync
-from tests.property.strategies import APPLICATIONS, ROLES, USER_IDS, at, people, subsets, sync_inputs
+from tests.property.strategies import APPLICATIONS, NOON, ROLES, USER_IDS, at, people, subsets, sync_inputs
 from tests.property.test_planner import carry_out, next_syncs
 
 Ended = SeatReleased | WaitingEnded
+DAY = timedelta(days=1)
 doubts = st.sampled_from([None, None, None, "he was not read"])
 
 
@@ -43,11 +46,36 @@ def later_inputs(draw: st.DrawFn) -> SyncInputs:
     return replace(inputs, readings=draw(readings()))
 
 
+@st.composite
+def departures(draw: st.DrawFn) -> SyncInputs:
+    """A sync at which more people seem gone than the guard believes."""
+    inputs, users = draw(sync_inputs()), draw(people())
+    claims = [
+        Claim(application.id, user_id, users[user_id].username, None, None, NOON - DAY)
+        for application in APPLICATIONS
+        for user_id in sorted(draw(subsets(USER_IDS, max_size=9)))
+    ]
+    seated = draw(st.lists(st.booleans(), min_size=len(claims), max_size=len(claims)))
+    return replace(
+        inputs,
+        snapshot=replace(inputs.snapshot, gaps=()),
+        claims=tuple(
+            replace(claim, is_seated=is_seated, seated_at=NOON - DAY if is_seated else None)
+            for claim, is_seated in zip(claims, seated, strict=True)
+        ),
+        guard=draw(st.sampled_from([Guard(0, 0), Guard(0, 1), Guard(10, 2)])),
+        readings=draw(readings()),
+    )
+
+
+syncs = later_inputs() | departures()
+
+
 def ended(plan: SyncPlan) -> list[Ended]:
     return [change for change in plan.changes if isinstance(change, Ended)]
 
 
-@given(inputs=later_inputs())
+@given(inputs=syncs)
 def test_a_claim_ends_only_when_all_that_is_known_of_its_user_speaks_for_it(inputs: SyncInputs) -> None:
     snapshot = inputs.snapshot
     for change in ended(plan_sync(inputs)):
@@ -71,7 +99,7 @@ def test_a_claim_ends_only_when_all_that_is_known_of_its_user_speaks_for_it(inpu
                 assert change.reason == ("no_role" if user.enabled else "disabled")
 
 
-@given(inputs=later_inputs())
+@given(inputs=syncs)
 def test_who_has_not_been_read_by_himself_is_named_for_each_claim_that_ends_or_is_newly_held(
     inputs: SyncInputs,
 ) -> None:
@@ -87,7 +115,7 @@ def test_who_has_not_been_read_by_himself_is_named_for_each_claim_that_ends_or_i
     assert set(plan.unconfirmed) - exempt == unread - exempt
 
 
-@given(inputs=later_inputs())
+@given(inputs=syncs)
 def test_no_more_seats_are_released_than_the_guard_lets_pass(inputs: SyncInputs) -> None:
     plan, guard = plan_sync(inputs), inputs.guard
     old = {(each.application, each.user_id) for each in inputs.held if inputs.now - each.since >= guard.hold}
@@ -101,11 +129,11 @@ def test_no_more_seats_are_released_than_the_guard_lets_pass(inputs: SyncInputs)
             and change.reason != "exempt"
             and (application.id, change.claim.user_id) not in old
         ]
-        if not inputs.is_forced and len(released) > guard.max_release_seats:
+        if not inputs.consent.to_all and len(released) > guard.max_release_seats:
             assert len(released) * 100 <= guard.max_release_percent * seats
 
 
-@given(inputs=later_inputs())
+@given(inputs=syncs)
 def test_what_is_held_is_not_lost_and_what_is_confirmed_or_old_is_not_held(inputs: SyncInputs) -> None:
     plan = plan_sync(inputs)
     claims = {(claim.application, claim.user_id) for claim in inputs.claims}
@@ -117,7 +145,7 @@ def test_what_is_held_is_not_lost_and_what_is_confirmed_or_old_is_not_held(input
         assert key in claims - lost
         assert held.since == earlier.get(key, inputs.now)
         if not inputs.snapshot.gaps:
-            assert not inputs.is_forced
+            assert not inputs.consent.to_all
             assert inputs.now - held.since < inputs.guard.hold
     if inputs.snapshot.gaps:
         assert set(plan.report.held) <= set(inputs.held)
@@ -127,12 +155,30 @@ def test_what_is_held_is_not_lost_and_what_is_confirmed_or_old_is_not_held(input
         assert held.since == since.get((held.application, held.user_id), later.now)
 
 
-@given(inputs=later_inputs())
+@given(inputs=syncs)
 def test_once_confirmed_nothing_stays_held_and_a_second_confirmation_finds_nothing(
     inputs: SyncInputs,
 ) -> None:
-    forced = replace(inputs, is_forced=True)
+    forced = replace(inputs, consent=Consent(to_all=True))
     done = carry_out(forced, plan_sync(forced))
 
     assert done.held == () or inputs.snapshot.gaps
+    assert plan_sync(at(done, done.now + timedelta(minutes=5))).changes == ()
+
+
+@given(inputs=departures(), data=st.data())
+def test_exactly_the_confirmed_ones_of_the_held_end_and_a_second_confirmation_finds_nothing(
+    inputs: SyncInputs, data: st.DataObject
+) -> None:
+    first = plan_sync(inputs)
+    held = {(each.application, each.user_id): each for each in first.report.held}
+    confirmed = data.draw(st.sets(st.sampled_from(sorted(held)))) if held else set[tuple[str, str]]()
+    # As the screen does it: what is confirmed was held at an earlier sync.
+    chosen = replace(carry_out(inputs, first), consent=Consent(releases=frozenset(confirmed)))
+    plan = plan_sync(chosen)
+
+    left = {(each.application, each.user_id): each for each in plan.report.held}
+    assert left == {key: each for key, each in held.items() if key not in confirmed}
+    assert {(each.claim.application, each.claim.user_id) for each in ended(plan)} == confirmed
+    done = carry_out(chosen, plan)
     assert plan_sync(at(done, done.now + timedelta(minutes=5))).changes == ()

@@ -22,7 +22,7 @@ from keycloak_license.model.changes import (
     WaitingEnded,
 )
 from keycloak_license.model.report import SyncPlan
-from keycloak_license.model.seat import Claim
+from keycloak_license.model.seat import NO_CONSENT, Claim, Consent
 from keycloak_license.plan.planner import SyncInputs, plan_sync
 from tests.property.strategies import APPLICATIONS, next_realms, standings, sync_inputs
 
@@ -69,17 +69,17 @@ def carry_out(inputs: SyncInputs, plan: SyncPlan) -> SyncInputs:
 
 def next_syncs(inputs: SyncInputs) -> st.SearchStrategy[SyncInputs]:
     return st.builds(
-        lambda snapshot, standing, is_forced: replace(
+        lambda snapshot, standing, consent: replace(
             inputs,
             snapshot=snapshot,
             standing=standing,
             now=inputs.now + timedelta(minutes=15),
             believed=inputs.now + timedelta(minutes=15),
-            is_forced=is_forced,
+            consent=consent,
         ),
         next_realms(inputs.snapshot),
         st.just(inputs.standing) | standings(),
-        st.sampled_from([False, False, True]),
+        st.sampled_from([NO_CONSENT, NO_CONSENT, Consent(to_all=True)]),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from keycloak_license.model.application import Application
 from keycloak_license.model.realm import RealmSnapshot, Role, User, UserReading
-from keycloak_license.model.seat import Claim, HeldRelease
+from keycloak_license.model.seat import Claim, Consent, HeldRelease
 from keycloak_license.plan.endings import Endings, Evidence, GuardTerms, find_endings
 from keycloak_license.plan.guard import DEFAULT_GUARD
 
@@ -16,7 +16,7 @@ AGENT = Role("role-1", "WFM_AGENT")
 REALM = RealmSnapshot("acme", "1")
 ANN = Claim("WFM", "ann", "ann", None, 1, NOON, is_seated=True, seated_at=NOON)
 ANN_USER = User("ann", "ann", enabled=True)
-NOTHING_HELD = GuardTerms(NOON, DEFAULT_GUARD, (), is_forced=False)
+NOTHING_HELD = GuardTerms(NOON, DEFAULT_GUARD, ())
 
 
 def ends(evidence: Evidence, claim: Claim = ANN) -> Endings:
@@ -126,9 +126,35 @@ def test_who_is_held_keeps_his_claim_and_is_read_once() -> None:
 
 
 def test_who_was_confirmed_by_a_person_is_still_read() -> None:
-    found = find_endings(WFM, many(10), set(), Evidence(REALM), replace(NOTHING_HELD, is_forced=True))
+    found = find_endings(
+        WFM, many(10), set(), Evidence(REALM), replace(NOTHING_HELD, consent=Consent(to_all=True))
+    )
     assert found.held == ()
     assert len(found.unconfirmed) == 10
+
+
+def test_only_what_was_confirmed_ends_and_the_others_stay_held() -> None:
+    terms = replace(NOTHING_HELD, earlier=held(*(f"u{number}" for number in range(10))))
+    confirmed = Consent(releases=frozenset({("WFM", "u3"), ("WFM", "u7"), ("QM", "u1")}))
+    found = find_endings(WFM, many(10), set(), Evidence(REALM), replace(terms, consent=confirmed))
+    assert found.reasons == {"u3": "no_role", "u7": "no_role"}
+    assert found.unconfirmed == ("u3", "u7")
+    assert {each.user_id for each in found.held} == {f"u{number}" for number in range(10)} - {"u3", "u7"}
+
+
+def test_a_confirmed_release_does_not_end_what_the_lists_lack_but_the_user_himself_has() -> None:
+    confirmed = replace(NOTHING_HELD, consent=Consent(releases=frozenset({("WFM", "ann")})))
+    found = find_endings(WFM, [ANN], set(), with_reading(ANN_USER, AGENT), confirmed)
+    assert found == Endings(kept=frozenset({"ann"}))
+
+
+def test_what_was_confirmed_makes_a_few_others_no_more_suspicious() -> None:
+    eight = frozenset(("WFM", f"u{number}") for number in range(8))
+    terms = replace(NOTHING_HELD, earlier=held(*(user for _, user in eight)), consent=Consent(releases=eight))
+    few = find_endings(WFM, many(10), set(), Evidence(REALM), terms)
+    assert (few.held, len(few.reasons)) == ((), 10)
+    found = find_endings(WFM, many(14), set(), Evidence(REALM), terms)
+    assert {each.user_id for each in found.held} == {f"u{number}" for number in range(8, 14)}
 
 
 def held(*names: str) -> tuple[HeldRelease, ...]:
@@ -138,7 +164,7 @@ def held(*names: str) -> tuple[HeldRelease, ...]:
 def test_a_gap_neither_ends_nor_forgets_what_is_held() -> None:
     gap = Evidence(replace(REALM, gaps=("the users of role A were not read",)))
     earlier: Mapping[str, GuardTerms] = {
-        "forced": replace(NOTHING_HELD, earlier=held("u0", "u1", "back"), is_forced=True),
+        "forced": replace(NOTHING_HELD, earlier=held("u0", "u1", "back"), consent=Consent(to_all=True)),
         "not": replace(NOTHING_HELD, earlier=held("u0", "u1", "back")),
     }
     for holding in earlier.values():

@@ -9,6 +9,7 @@ from keycloak_license.errors import IncompleteSyncError, UnavailableError
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import SeatReleased
 from keycloak_license.model.realm import RealmSnapshot
+from keycloak_license.model.seat import Consent
 from keycloak_license.plan.guard import DEFAULT_GUARD
 from tests.fakes import SimulatedRealm
 from tests.unit.services.world import NOON, World, told
@@ -257,6 +258,34 @@ def test_a_sync_that_ends_well_ends_the_failure() -> None:
     world.realm.is_unreachable = False
     world.sync(NOON + 2 * HOUR)
     assert (world.status(NOON + 3 * HOUR).is_complete, world.status(NOON).warnings) == (True, ())
+
+
+def test_who_is_newly_held_is_not_released_with_those_whom_somebody_confirmed() -> None:
+    world, users = licensed(20)
+    for user in users[:8]:
+        world.realm.revoke(user, world.agent)
+    shown = world.sync(NOON + HOUR).realm.held
+    for user in users[8:16]:
+        world.realm.revoke(user, world.agent)
+    confirmed = Consent(releases=frozenset((each.application, each.user_id) for each in shown))
+    report = world.sync(NOON + 2 * HOUR, consent=confirmed)
+    released = [user for kind, user, _ in told(report.changes) if kind == "seat_released"]
+    assert sorted(released) == [f"user{number:02}" for number in range(8)]
+    assert sorted(each.username for each in report.realm.held) == [
+        f"user{number:02}" for number in range(8, 16)
+    ]
+    assert [each.since for each in report.realm.held] == [NOON + 2 * HOUR] * 8
+
+
+def test_who_has_come_back_since_keeps_the_seat_whose_release_was_confirmed() -> None:
+    world, users = licensed(20)
+    for user in users[:8]:
+        world.realm.revoke(user, world.agent)
+    shown = world.sync(NOON + HOUR).realm.held
+    world.realm.grant(users[0], world.agent)
+    confirmed = Consent(releases=frozenset((each.application, each.user_id) for each in shown))
+    world.sync(NOON + 2 * HOUR, consent=confirmed)
+    assert sorted(world.seated()) == ["user00", *(f"user{number:02}" for number in range(8, 20))]
 
 
 def test_a_preview_that_fails_leaves_no_trace() -> None:

@@ -11,6 +11,7 @@ from keycloak_license.model.changes import Change, ClaimChange
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import Activation, License, LicenseType
 from keycloak_license.model.report import RealmReport, SyncReport
+from keycloak_license.model.seat import NO_CONSENT, Consent
 from keycloak_license.plan.guard import DEFAULT_GUARD, Guard
 from keycloak_license.services.licenses import LicenseImport, import_license
 from keycloak_license.services.observation import ManagedRealm
@@ -64,9 +65,16 @@ class World:
             self.realm.grant(user, self.agent)
         return users
 
-    def sync(self, now: datetime = NOON, *, dry_run: bool = False, force: bool = False) -> SyncReport:
+    def sync(
+        self,
+        now: datetime = NOON,
+        *,
+        dry_run: bool = False,
+        force: bool = False,
+        consent: Consent = NO_CONSENT,
+    ) -> SyncReport:
         work = preview_once if dry_run else run_once
-        return work(self.managed, now=now, is_forced=force)
+        return work(self.managed, now=now, consent=Consent(to_all=True) if force else consent)
 
     def status(self, now: datetime = NOON) -> RealmReport:
         return read_status(self.managed, now)
