@@ -166,7 +166,7 @@ class Booth:
         """Every method and path there is, filled in."""
         names = {"realm": "acme", "application_id": "WFM", "user_id": "user-marta"}
         return [
-            (method, found.path.format(**names))
+            (method, found.path.replace(":path}", "}").format(**names))
             for found in iter_route_contexts(self.app.routes)
             if isinstance(found.original_route, APIRoute) and found.path
             for method in sorted(found.methods or ())
