@@ -117,3 +117,7 @@ class LicenseRefusedError(KeycloakLicenseError):
     """A licence file or activation key is refused, replacing was not confirmed, or access has ended."""
 
     exit_status = 4
+
+
+class NotConfirmedError(LicenseRefusedError):
+    """A licence would take others out of force, and nobody has agreed to just that."""

@@ -54,6 +54,6 @@ def run_sidecar(settings: Settings) -> bool:
     web = settings.web
     with (
         management_port(web.host, web.management_port, tickers),
-        screen_port(settings, ledger, metrics.count_request),
+        screen_port(settings, ledger, metrics.count_request, stop.is_set),
     ):
         return run_worker(tickers, postman, settings.sync.interval_seconds, stop)

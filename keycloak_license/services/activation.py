@@ -21,7 +21,7 @@ def find_inactive(managed: ManagedRealm, now: datetime) -> tuple[License, Activa
     One that is activated for another installation waits as well. Raises `ConfigurationError` when there is
     none, `LicenseRefusedError` when it is disputed which installation this is.
     """
-    last = managed.ledger.load(managed.name).last_sync
+    last = managed.ledger.load(managed.name, known_claims=()).last_sync
     if last is None:
         raise ConfigurationError(f"Realm {managed.name} has no licence yet: import the one you were sent")
     if dispute := explain_dispute(managed.name, last.installation_id, last.published_id):

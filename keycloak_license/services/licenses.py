@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from keycloak_license.errors import LicenseRefusedError
+from keycloak_license.errors import LicenseRefusedError, NotConfirmedError
 from keycloak_license.model.license import License
 from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense, to_stored
 from keycloak_license.model.report import RealmReport, SyncPlan
@@ -46,8 +46,8 @@ def preview_import(managed: ManagedRealm, file: bytes, clock: Clock) -> LicenseI
 def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, clock: Clock) -> LicenseImport:
     """Import a file and sync.
 
-    Raises `LicenseRefusedError` when the file is not genuine, does not fit this installation, is older
-    than what is known of the same number, or replacing was not confirmed.
+    Raises `LicenseRefusedError` when the file is not genuine, does not fit this installation, or is older
+    than what is known of the same number, and `NotConfirmedError` when replacing was not confirmed.
     """
     license_ = managed.verifier.verify(file)
     confirmed: list[str] = []
@@ -64,7 +64,7 @@ def import_license(managed: ManagedRealm, file: bytes, confirm: Confirm, clock: 
                 return result
         if not confirm(result):
             numbers = _names([each.label for each in result.replaced])
-            raise LicenseRefusedError(
+            raise NotConfirmedError(
                 f"Licence {license_.number} was not imported because it would replace {numbers} in realm "
                 f"{managed.name}: confirm with --replace"
             )

@@ -109,7 +109,7 @@ def read_status(managed: ManagedRealm, now: datetime) -> RealmReport:
 
 def list_all_licenses(managed: ManagedRealm, now: datetime) -> tuple[ListedLicense, ...]:
     """Return every licence ever imported, with the reason why each is or is not in force."""
-    record = managed.ledger.load(managed.name)
+    record = managed.ledger.load(managed.name, known_claims=())
     known = read_licenses(managed.verifier, record.licenses)
     clock = read_clock(now, None, record.clock)
     return list_licenses(known, installation_of(managed, record), clock.now)
@@ -117,7 +117,7 @@ def list_all_licenses(managed: ManagedRealm, now: datetime) -> tuple[ListedLicen
 
 def check_time(managed: ManagedRealm, now: datetime) -> str:
     """Return how far time had got; `UnavailableError` when the clock contradicts it."""
-    clock = read_clock(now, None, managed.ledger.load(managed.name).clock)
+    clock = read_clock(now, None, managed.ledger.load(managed.name, known_claims=()).clock)
     if clock.doubt:
         raise UnavailableError(clock.doubt)
     return f"judged as of {show_instant(clock.now)}, never earlier than the last sync"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, model_validator
@@ -222,6 +223,8 @@ class WebSettings(FrozenModel):
     def _ports_differ(self) -> Self:
         if self.port == self.management_port:
             raise ValueError("needs a management_port that differs from port")
+        if self.public_url is not None and urlsplit(self.public_url).path.strip("/"):
+            raise ValueError("needs a public_url without a path: give the screen a host name of its own")
         return self
 
     @property

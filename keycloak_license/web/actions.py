@@ -4,23 +4,24 @@ In: an `Order`; out: the page with what came of it, by a redirect where somethin
 Each keeps in the audit who did what.
 """
 
+from collections import Counter
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from keycloak_license.errors import KeycloakLicenseError
+from keycloak_license.errors import KeycloakLicenseError, NotConfirmedError
 from keycloak_license.mail.wording import LANGUAGES
 from keycloak_license.model.progress import Progress
 from keycloak_license.model.report import SyncReport
 from keycloak_license.model.seat import NO_CONSENT, Consent
 from keycloak_license.model.session import AuditAction
-from keycloak_license.services.licenses import LicenseImport, import_license, preview_import
+from keycloak_license.services.licenses import LicenseImport, preview_import
 from keycloak_license.services.notice_days import set_notice_days
 from keycloak_license.services.overview import read_status
 from keycloak_license.services.reconcile import run_once
-from keycloak_license.web import views
+from keycloak_license.web import imports, views
 from keycloak_license.web.languages import LANGUAGE_COOKIE
 from keycloak_license.web.limits import Rate
 from keycloak_license.web.login import home_of, path_within
@@ -51,20 +52,19 @@ def upload(order_: OrderParameter) -> Response:
 def confirm_import(order_: OrderParameter) -> Response:
     """Import a file whose effects were shown; it replaces what was shown to be replaced, and nothing else."""
     limit(order_.site, Rate.CHANGE, order_.session.user_id)
-    agreed = order_.fields.get("replaces", "")
-    desk = order_.desk
+    agreed, file = order_.fields.get("replaces", ""), order_.fields.get("license", "").encode()
+
+    def confirm(shown: LicenseImport) -> bool:
+        return views.digest_replaced(shown) == agreed
+
     try:
-        result = import_license(
-            desk.managed,
-            order_.fields.get("license", "").encode(),
-            lambda shown: views.digest_replaced(shown) == agreed,
-            order_.site.clock,
-        )
+        result = imports.carry_out(order_.site, order_.desk, order_.actor, file, confirm)
+    except NotConfirmedError:
+        # Somebody else has imported meanwhile: what would change now is shown instead.
+        return _show_preview(order_, preview_import(order_.desk.managed, file, order_.site.clock), status=409)
     except KeycloakLicenseError as error:
-        return _refused(order_, AuditAction.IMPORT, error)
-    desk.viewer.forget()
-    order_.site.note(desk.name, order_.actor, AuditAction.IMPORT, _label(result))
-    return _led_back(order_, "import")
+        return show_licenses(order_, Told(str(error), status=status_of(error)))
+    return _led_back(order_, "" if result.is_known else "import")
 
 
 @router.post("/realms/{realm}/sync")
@@ -82,9 +82,10 @@ def confirm_held(order_: OrderParameter) -> Response:
     if not held or views.digest_held(held) != order_.fields.get("held"):
         told = Told("The held releases are not those that were shown any more: look again", status=409)
         return show_licenses(order_, told)
-    names = ", ".join(f"{each.application} {each.username}" for each in held)
+    counts = Counter(each.application for each in held)
+    what = ", ".join(f"{application} {count}" for application, count in sorted(counts.items()))
     confirmed = frozenset((each.application, each.user_id) for each in held)
-    return _start(order_, AuditAction.CONFIRM, names, Consent(releases=confirmed))
+    return _start(order_, AuditAction.CONFIRM, what, Consent(releases=confirmed))
 
 
 @router.post("/realms/{realm}/settings")
@@ -117,11 +118,12 @@ def prefer(request: Request, form: Form) -> Response:
     return answer
 
 
-def _show_preview(order_: Order, result: LicenseImport) -> Response:
+def _show_preview(order_: Order, result: LicenseImport, status: int = 200) -> Response:
     return render(
         order_.request,
         "preview.html",
         order_,
+        status,
         result=result,
         comparisons=views.compare(result),
         seat_changes=views.seat_changes(result),
@@ -155,9 +157,3 @@ def _refused(order_: Order, action: AuditAction, error: KeycloakLicenseError) ->
 def _led_back(order_: Order, done: str) -> Response:
     path = f"{home_of(order_.desk.name)}?{urlencode({'done': done})}"
     return RedirectResponse(path, status_code=303)
-
-
-def _label(result: LicenseImport) -> str:
-    label = f"{result.license.number} issue {result.license.issue}"
-    replaced = ", ".join(each.label for each in result.replaced)
-    return f"{label}, replacing {replaced}" if replaced else label

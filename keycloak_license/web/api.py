@@ -4,7 +4,6 @@ In: a bearer token of the realm whose user has the role; out: the documents of `
 by `app`; described at ``/api/v1/openapi.json``.
 """
 
-import hashlib
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -12,10 +11,9 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from keycloak_license.errors import KeycloakLicenseError, LicenseRefusedError
+from keycloak_license.errors import LicenseRefusedError, NotConfirmedError
 from keycloak_license.license_file.envelope import MAX_FILE_BYTES
 from keycloak_license.model.application import Application
-from keycloak_license.model.session import AuditAction
 from keycloak_license.services.documents import (
     Document,
     explanation_document,
@@ -23,9 +21,9 @@ from keycloak_license.services.documents import (
     members_document,
     status_document,
 )
-from keycloak_license.services.licenses import LicenseImport, import_license, preview_import
+from keycloak_license.services.licenses import LicenseImport, preview_import
 from keycloak_license.services.overview import explanation_in, members_in, read_status
-from keycloak_license.web import schemas
+from keycloak_license.web import imports, schemas
 from keycloak_license.web.bearer import Caller, caller
 from keycloak_license.web.limits import Rate
 from keycloak_license.web.security import decoding, limit
@@ -161,29 +159,10 @@ def import_file(
 
 
 def _import(caller_: Caller, file: bytes, *, is_replacing: bool) -> LicenseImport:
-    asked: list[LicenseImport] = []
-
-    def confirm(shown: LicenseImport) -> bool:
-        asked.append(shown)
-        return is_replacing
-
-    desk, site = caller_.desk, caller_.site
     try:
-        result = import_license(desk.managed, file, confirm, site.clock)
-    except KeycloakLicenseError as error:
-        site.note(desk.name, caller_.actor, AuditAction.IMPORT, _fingerprint(file), str(error))
-        if asked and not is_replacing:
-            numbers = ", ".join(each.label for each in asked[0].replaced)
-            raise HTTPException(409, f"It would replace {numbers}: ask for it with replace=true") from error
-        raise
-    desk.viewer.forget()
-    site.note(desk.name, caller_.actor, AuditAction.IMPORT, result.license.number)
-    return result
-
-
-def _fingerprint(file: bytes) -> str:
-    """Return by what a refused file may be known again."""
-    return f"sha256 {hashlib.sha256(file).hexdigest()}"
+        return imports.carry_out(caller_.site, caller_.desk, caller_.actor, file, lambda _: is_replacing)
+    except NotConfirmedError as error:
+        raise HTTPException(409, f"{error}, here by replace=true") from error
 
 
 def _status(caller_: Caller) -> dict[str, Any]:

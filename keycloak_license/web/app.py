@@ -10,7 +10,6 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from keycloak_license import __version__
 from keycloak_license.web import actions, api, login, pages, problems
 from keycloak_license.web.bearer import Managers
 from keycloak_license.web.security import BodyCap, SecureHeaders
@@ -31,7 +30,7 @@ def create_app(site: Site) -> FastAPI:
     """Return the screen and the API of a site."""
     app = FastAPI(
         title="keycloak-license",
-        version=__version__,
+        version="1",
         description="Licences and seats of the applications behind a Keycloak realm.",
         openapi_url="/api/v1/openapi.json",
         docs_url=None,

@@ -46,6 +46,7 @@ class _Scale:
 
     since: datetime
     until: datetime
+    """In the zone whose days are shown."""
     top: int
     """The number of seats at the upper edge."""
 
@@ -121,7 +122,7 @@ def _days(scale: _Scale, language: Language) -> list[Markup]:
     ends = ((scale.since, LEFT, "start"), (scale.until, WIDTH - RIGHT, "end"))
     return [
         Markup('<text class="usage-chart-text" x="{}" y="{}" text-anchor="{}">{}</text>').format(
-            x, HEIGHT - 8, anchor, escape(language.day(at.date()))
+            x, HEIGHT - 8, anchor, escape(language.day(at.astimezone(scale.until.tzinfo).date()))
         )
         for at, x, anchor in ends
     ]

@@ -55,9 +55,9 @@ def _preferences(header: str) -> list[str]:
     """Return the languages that a browser names, the best first."""
     weighted: list[tuple[float, str]] = []
     for part in header[:1000].split(","):
-        name, _, weight = part.strip().partition(";q=")
+        name, _, weight = "".join(part.split()).partition(";q=")
         try:
-            weighted.append((float(weight or 1), name.strip().lower()))
+            weighted.append((float(weight or 1), name.lower()))
         except ValueError:
             continue
     return [name for weight, name in sorted(weighted, key=lambda each: -each[0]) if weight > 0]

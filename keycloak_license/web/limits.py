@@ -22,7 +22,7 @@ class Rate(Enum):
     CHANGE = "15/minute"
     """By user: syncs, confirmations, settings."""
     LOGOUT_CALL = "600/minute"
-    """By address, which is Keycloak's."""
+    """By address: logout tokens that are not genuine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,8 +128,12 @@ def backchannel_logout(
 ) -> Response:
     """End the sessions here that belong to one that has ended at Keycloak; the token proves who says so."""
     site = site_of(request)
-    limit(site, Rate.LOGOUT_CALL, address_of(request))
-    ended = desk.provider.read_logout(logout_token, desk.directory.login_client().client_id)
+    try:
+        ended = desk.provider.read_logout(logout_token, lambda: desk.directory.login_client().client_id)
+    except LoginRefusedError:
+        # Only these count: Keycloak may share an address with others, and has to be heard.
+        limit(site, Rate.LOGOUT_CALL, address_of(request))
+        raise
     if ended.sid is not None:
         site.sessions.end_of_sid(desk.name, ended.sid)
     elif ended.user_id is not None:

@@ -35,6 +35,8 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 METADATA_SECONDS = 3600.0
 KEYS_SECONDS = 600.0
 """How long a key counts that the realm has taken back, because it was stolen perhaps."""
+SILENT_SECONDS = 2.0
+"""For how long it is believed that nobody answers."""
 KEYS_AGAIN_SECONDS = 30.0
 """How soon keys are asked for again because of a key that is not known: anybody can make one up."""
 
@@ -103,6 +105,7 @@ class Provider:
         self._lock = Lock()
         self._metadata: tuple[float, Metadata] | None = None
         self._keys: tuple[float, KeySet] | None = None
+        self._failure: tuple[float, UnreachableError] | None = None
 
     @property
     def metadata(self) -> Metadata:
@@ -110,10 +113,12 @@ class Provider:
         with self._lock:
             if self._metadata is None or self._clock() - self._metadata[0] > METADATA_SECONDS:
                 try:
-                    found = Metadata.model_validate(self._get(self._url))
+                    self._metadata = self._clock(), Metadata.model_validate(self._ask(self._url))
                 except ValidationError as error:
                     raise UnreachableError(f"What answers at {self._url} is not Keycloak") from error
-                self._metadata = self._clock(), found
+                except UnreachableError:
+                    if self._metadata is None:
+                        raise
             return self._metadata[1]
 
     @property
@@ -179,13 +184,13 @@ class Provider:
         username = str(payload.get("preferred_username", payload["sub"]))
         return Identity(str(payload["sub"]), username, str(payload["sid"]), id_token)
 
-    def read_logout(self, token: str, client_id: str) -> LoggedOut:
-        """Return what a logout token of Keycloak ends."""
+    def read_logout(self, token: str, client_id: Callable[[], str]) -> LoggedOut:
+        """Return what a logout token of Keycloak ends; whom it has to be for is asked once it is genuine."""
         claims = self._verify(token, header_typ="logout+jwt")
         registry = jwt.JWTClaimsRegistry(
             leeway=LEEWAY_SECONDS,
             iss={"essential": True, "value": self.metadata.issuer},
-            aud={"essential": True, "value": client_id},
+            aud={"essential": True, "value": client_id()},
             iat={"essential": True},
             exp={"essential": True},
             jti={"essential": True},
@@ -256,7 +261,7 @@ class Provider:
         with self._lock:
             if self._keys is not None and self._clock() - self._keys[0] < KEYS_AGAIN_SECONDS:
                 return False
-            found = self._get(address)
+            found = self._ask(address)
             usable = [key for key in found.get("keys", []) if key.get("use", "sig") == "sig"]
             self._keys = self._clock(), KeySet.import_key_set({"keys": usable})
             return True
@@ -278,6 +283,16 @@ class Provider:
         session.verify = self._verify_tls
         session.max_redirects = 0
         return session
+
+    def _ask(self, url: str) -> dict[str, Any]:
+        """Ask, but not right after nobody has answered: who waited for that would each wait as long again."""
+        if self._failure is not None and self._clock() - self._failure[0] < SILENT_SECONDS:
+            raise self._failure[1]
+        try:
+            return self._get(url)
+        except UnreachableError as error:
+            self._failure = self._clock(), error
+            raise
 
     def _get(self, url: str) -> dict[str, Any]:
         try:

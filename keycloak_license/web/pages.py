@@ -19,7 +19,6 @@ from keycloak_license.errors import KeycloakLicenseError
 from keycloak_license.license_file.activation import ActivationKey
 from keycloak_license.model.application import Application
 from keycloak_license.model.attributes import EXPIRY_NOTICE_DAYS
-from keycloak_license.model.report import ListedLicense, RealmReport
 from keycloak_license.model.seat import Allocation
 from keycloak_license.plan.usage_history import UsagePoint
 from keycloak_license.services.activation import find_inactive
@@ -125,7 +124,8 @@ def show_licenses(visit_: Visit, told: Told, **shown: Any) -> Response:
         "report": report,
         "rows": rows,
         "history": history,
-        "activation_key": _activation_key(visit_, report, listed),
+        "beside": views.usages_beside(report, rows),
+        "activation_key": _activation_key(visit_),
         "held_digest": views.digest_held(report.held),
         "job": desk.job.state,
         "notice_days": _notice_days(visit_),
@@ -135,9 +135,8 @@ def show_licenses(visit_: Visit, told: Told, **shown: Any) -> Response:
     return render(visit_.request, "licenses.html", visit_, told.status, **(context | shown))
 
 
-def _activation_key(visit_: Visit, report: RealmReport, listed: tuple[ListedLicense, ...]) -> str | None:
-    if not views.needs_activation(report, listed):
-        return None
+def _activation_key(visit_: Visit) -> str | None:
+    """Return the key of the licence that waits for its activation; None where none does."""
     try:
         license_, activation = find_inactive(visit_.desk.managed, visit_.site.clock())
     except KeycloakLicenseError:

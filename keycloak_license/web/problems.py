@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,6 +61,8 @@ class FaultsAnswered:
 
         try:
             await self._app(scope, receive, send_noticed)
+        except ClientDisconnect:
+            log.debug("request_broken_off")
         except Exception as error:
             if has_begun or scope["type"] != "http":
                 raise
@@ -111,6 +114,7 @@ def _send_to_login(request: Request, _: Exception) -> Response:
 
 
 def _refuse_role(request: Request, error: Exception) -> Response:
+    log.warning("person_refused", route=_route(request), reason="no role")
     if path_of(request).startswith(API):
         return answer_problem(request, 403, "This user does not have the role manage-licenses")
     username = error.username if isinstance(error, NoRoleError) else ""
@@ -134,12 +138,14 @@ def _refuse_forged(request: Request, _: Exception) -> Response:
 
 def _let_wait(request: Request, error: Exception) -> Response:
     seconds = error.seconds if isinstance(error, TooOftenError) else 60
+    log.warning("person_slowed_down", route=_route(request))
     answer = answer_problem(request, 429, "This was done too often: wait a minute and try again")
     answer.headers["Retry-After"] = str(seconds)
     return answer
 
 
-def _ask_for_token(_request: Request, error: Exception) -> Response:
+def _ask_for_token(request: Request, error: Exception) -> Response:
+    log.warning("token_refused", route=_route(request), error=str(error))
     return JSONResponse(
         {"detail": str(error)},
         status_code=401,
@@ -151,6 +157,8 @@ def _explain(request: Request, error: Exception) -> Response:
     status = status_of(error) if isinstance(error, KeycloakLicenseError) else 500
     if status >= 500:
         log.warning("request_not_answered", route=_route(request), error=str(error))
+    elif isinstance(error, LoginRefusedError):
+        log.warning("login_refused", route=_route(request), error=str(error))
     answer = answer_problem(request, status, str(error))
     if status == 503:
         answer.headers["Retry-After"] = "10"

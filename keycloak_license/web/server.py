@@ -14,7 +14,7 @@ from urllib.parse import quote
 import structlog
 import uvicorn
 
-from keycloak_license.bootstrap import open_directory, open_realm, tls_check
+from keycloak_license.bootstrap import never, open_directory, open_realm, tls_check
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.ledger.store import SqlLedger
 from keycloak_license.model.progress import Progress, no_progress
@@ -44,8 +44,7 @@ def serve_screen(host: str, port: int, site: Site, trusted_proxies: Sequence[str
     Raises `ConfigurationError` when the address cannot be listened on.
     """
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family, backlog=128)
+        listening = _listen(host, port)
     except OSError as error:
         raise ConfigurationError(
             f"Nothing can listen on {host}:{port} ({error.strerror}), so there is no screen: set web.host "
@@ -73,16 +72,27 @@ def serve_screen(host: str, port: int, site: Site, trusted_proxies: Sequence[str
         listening.close()
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen on an address; on all of them, of either kind, where it is ``::``."""
+    if host == "::" and socket.has_dualstack_ipv6():
+        return socket.create_server((host, port), family=socket.AF_INET6, backlog=128, dualstack_ipv6=True)
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    return socket.create_server((host, port), family=family, backlog=128)
+
+
 @contextmanager
 def screen_port(
-    settings: Settings, ledger: SqlLedger, count_request: Callable[[str], None] = uncounted
+    settings: Settings,
+    ledger: SqlLedger,
+    count_request: Callable[[str], None] = uncounted,
+    should_stop: Callable[[], bool] = never,
 ) -> Iterator[None]:
     """Serve the screen of a worker, where it is enabled; a port that is taken is no reason not to sync."""
     web = settings.web
     with ExitStack() as stack:
         if web.enabled:
             try:
-                site = open_site(settings, ledger, count_request)
+                site = open_site(settings, ledger, count_request, should_stop)
                 served = serve_screen(web.host, web.port, site, web.trusted_proxies)
                 log.info("screen_open", port=stack.enter_context(served), address=web.address.public_url)
             except ConfigurationError as error:
@@ -91,18 +101,38 @@ def screen_port(
 
 
 def open_site(
-    settings: Settings, ledger: SqlLedger, count_request: Callable[[str], None] = uncounted
+    settings: Settings,
+    ledger: SqlLedger,
+    count_request: Callable[[str], None] = uncounted,
+    should_stop: Callable[[], bool] = never,
 ) -> Site:
     """Return the screen of all configured realms; nothing is asked of Keycloak yet.
 
-    `count_request` is called with the realm for every request to Keycloak.
+    `count_request` is called with the realm for every request to Keycloak; `should_stop` ends syncs that were
+    asked for here between two writes.
     """
     web = settings.web
+
+    def open_desk(name: str) -> Desk:
+        count = partial(count_request, name)
+
+        def open_one(progress: Progress) -> ManagedRealm:
+            return open_realm(
+                settings, name, ledger=ledger, progress=progress, should_stop=should_stop, on_request=count
+            )
+
+        return Desk(
+            name=name,
+            open_realm=open_one,
+            viewer=Viewer(open_one(no_progress)),
+            directory=open_directory(settings, name, count),
+            provider=_open_provider(settings, name),
+            job=Job(),
+        )
+
     return Site(
         address=web.address,
-        desks={
-            name: _open_desk(settings, ledger, name, partial(count_request, name)) for name in settings.realms
-        },
+        desks={name: open_desk(name) for name in settings.realms},
         sessions=ledger.sessions,
         audit=ledger.audit,
         idle=timedelta(minutes=web.idle_minutes),
@@ -110,20 +140,10 @@ def open_site(
     )
 
 
-def _open_desk(settings: Settings, ledger: SqlLedger, name: str, on_request: Callable[[], None]) -> Desk:
-    def open_one(progress: Progress) -> ManagedRealm:
-        return open_realm(settings, name, ledger=ledger, progress=progress, on_request=on_request)
-
-    return Desk(
-        name=name,
-        open_realm=open_one,
-        viewer=Viewer(open_one(no_progress)),
-        directory=open_directory(settings, name, on_request),
-        provider=Provider(
-            settings.keycloak.url,
-            quote(name, safe=""),
-            verify_tls=tls_check(settings),
-            timeout_seconds=settings.keycloak.timeout_seconds,
-        ),
-        job=Job(),
+def _open_provider(settings: Settings, name: str) -> Provider:
+    return Provider(
+        settings.keycloak.url,
+        quote(name, safe=""),
+        verify_tls=tls_check(settings),
+        timeout_seconds=settings.keycloak.timeout_seconds,
     )

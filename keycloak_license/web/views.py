@@ -4,13 +4,13 @@ In: reports of `services`; out: plain values for templates. Called by `pages` an
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
 
 from keycloak_license.model.changes import ClaimChange
-from keycloak_license.model.license import LicenseType, NotInForce, Reason
+from keycloak_license.model.license import NotInForce, Reason
 from keycloak_license.model.report import ApplicationUsage, ListedLicense, RealmReport
 from keycloak_license.model.seat import HeldRelease
 from keycloak_license.plan.expiry import days_left
@@ -46,6 +46,12 @@ def license_rows(
     return rows, others[::-1]
 
 
+def usages_beside(report: RealmReport, rows: Sequence[LicenseRow]) -> list[ApplicationUsage]:
+    """Return the usage of what no licence in the table measures, where somebody has a seat or waits."""
+    shown = {usage.id for row in rows for usage in row.usages}
+    return [each for each in report.applications if each.id not in shown and (each.used or each.waiting)]
+
+
 def _license_row(report: RealmReport, listed: ListedLicense, now: datetime) -> LicenseRow:
     license_ = listed.license
     counting = license_ is not None and report.standing.license == license_
@@ -58,17 +64,6 @@ def _license_row(report: RealmReport, listed: ListedLicense, now: datetime) -> L
         days_left=days_left(report.standing, now) if counting else None,
         usages=tuple(each for each in report.applications if each.id in scope) if counting else (),
     )
-
-
-def needs_activation(report: RealmReport, listed: Sequence[ListedLicense]) -> bool:
-    """Whether there is a licence whose activation key the vendor is to get."""
-    waiting = [
-        each.license
-        for each in listed
-        if each.license and each.stored.replaced_at is None and each.license.activation is None
-    ]
-    is_inactive = any(each.type is LicenseType.COMMERCIAL for each in waiting)
-    return is_inactive or report.standing.reason is Reason.OTHER_INSTALLATION
 
 
 class MemberOrder(StrEnum):
@@ -144,8 +139,7 @@ def cut_page(members: Sequence[Member], query: MemberQuery) -> MemberPage:
     found = find_members(members, query)
     page = min(query.page, max(1, ceil(len(found) / query.size)))
     shown = found[(page - 1) * query.size : page * query.size]
-    at = MemberQuery(query.search, query.state, query.order, query.is_descending, page, query.size)
-    return MemberPage(tuple(shown), at, len(found))
+    return MemberPage(tuple(shown), replace(query, page=page), len(found))
 
 
 @dataclass(frozen=True, slots=True)

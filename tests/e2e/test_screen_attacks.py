@@ -319,6 +319,13 @@ def test_a_licence_of_somebody_else_is_refused_at_every_step(siege: Siege) -> No
     assert {each for each in siege.site.folder.iterdir() if not each.name.startswith("ledger.db")} == files
 
 
+def test_a_licence_that_is_too_large_is_not_cut_to_fit(siege: Siege) -> None:
+    file = siege.site.license("PADDED", {"WFM": 1}).read_bytes()
+    assert upload(siege.sit(), file + b"\n").status_code == 200
+    padded = upload(siege.sit(), file.ljust(64 * 1024 + 1, b"\n"))
+    assert (padded.status_code, "64 KiB" in padded.text) == (422, True)
+
+
 def test_every_deed_is_in_the_audit_and_no_name_or_secret_in_the_log(
     siege: Siege, log: io.StringIO, tmp_path: Path
 ) -> None:

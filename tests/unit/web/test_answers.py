@@ -1,16 +1,13 @@
 """Every answer tells browsers to be careful, and tells nobody more than he needs."""
 
 import io
-import logging
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 
 from keycloak_license import __version__
-from keycloak_license.logs import configure_logs
 from keycloak_license.web.login import path_within
 from keycloak_license.web.security import MAX_BODY_BYTES
 from tests.unit.web.booth import HOME, SESSION, Answer, Booth, Page, open_booth
@@ -28,18 +25,6 @@ def shared() -> Iterator[Booth]:
 def booth(shared: Booth) -> Booth:
     shared.begin_anew()
     return shared
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What is logged meanwhile."""
-    root, stream = logging.getLogger(), io.StringIO()
-    before = root.level, list(root.handlers)
-    configure_logs(verbose=False, stream=stream)
-    yield stream
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-    structlog.reset_defaults()
 
 
 def answers(booth: Booth) -> dict[int, list[Answer]]:

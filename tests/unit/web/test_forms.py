@@ -1,5 +1,7 @@
 """What somebody else's page can make a browser send, and what no browser would: nothing comes of it."""
 
+import io
+import socket
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
@@ -8,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from keycloak_license.web.security import MAX_BODY_BYTES
-from tests.unit.web.booth import HOME, Booth, open_booth
+from tests.unit.web.booth import HOME, SESSION, Booth, open_booth
 
-UPLOAD = f"{HOME}/import"
-OWN_PROOF = {f"{HOME}/backchannel-logout", "/api/v1/realms/acme/license"}
+UPLOAD, API = f"{HOME}/import", "/api/v1/realms/acme/license"
+OWN_PROOF = {f"{HOME}/backchannel-logout", API}
 """What needs no session: a token of Keycloak's proves who says so."""
 WITHOUT_SESSION = {"/preferences"}
 """It changes nothing but the cookies of the browser that asks."""
@@ -300,6 +302,21 @@ def test_a_size_that_is_no_number_is_refused(booth: Booth, length: str) -> None:
         f"POST /preferences HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     )
     assert status in {400, 413}
+
+
+def test_a_body_that_ends_too_early_is_no_fault_of_ours(booth: Booth, log: io.StringIO) -> None:
+    bearer = f"Bearer {booth.provider.sign(booth.provider.bearer())}"
+    for path in (UPLOAD, f"{HOME}/settings", "/preferences", f"{HOME}/backchannel-logout", API):
+        for kind in ("multipart/form-data; boundary=cut", "application/x-www-form-urlencoded"):
+            with socket.create_connection(("127.0.0.1", booth.port), timeout=60) as connection:
+                told = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nContent-Type: {kind}\r\n"
+                told += f"Authorization: {bearer}\r\nCookie: {SESSION}={booth.sit()}\r\n\r\n--cut\r\nConten"
+                connection.sendall(told.encode())
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+    assert booth.send("GET", HOME, booth.sit()).status == 200
+    assert "request_crashed" not in log.getvalue()
 
 
 def test_memory_does_not_grow_with_what_is_sent(booth: Booth) -> None:

@@ -101,6 +101,11 @@ def test_a_form_that_is_forged_uses_nobodys_limit_up(booth: Booth) -> None:
     assert booth.send("POST", f"{HOME}/sync", token, {"csrf_token": booth.csrf(token)}).status == 303
 
 
-def test_calls_of_logouts_have_a_limit(booth: Booth) -> None:
-    path = f"{HOME}/backchannel-logout"
+def test_forged_logouts_have_a_limit_and_keep_no_genuine_one_from_being_heard(booth: Booth) -> None:
+    path, token = f"{HOME}/backchannel-logout", booth.sit()
+    booth.directory.is_down = True
     until_refused(booth, 600, "POST", path, body={"logout_token": "x"})
+    booth.directory.is_down = False
+    genuine = booth.provider.sign(booth.provider.logout(), typ="logout+jwt")
+    assert booth.send("POST", path, body={"logout_token": genuine}).status == 200
+    assert booth.send("GET", HOME, token).status == 303
