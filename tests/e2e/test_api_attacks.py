@@ -219,5 +219,5 @@ def test_an_import_replaces_nothing_unasked_and_is_in_the_audit(siege: Siege) ->
         (entry.user_id, entry.what, entry.problem is None)
         for entry in siege.server.audit.read(siege.realm.name, 2)
     ]
-    assert done[1] == (manager, "ONE", True)
+    assert done[1] == (manager, "ONE issue 1", True)
     assert (done[0][0], done[0][2]) == (manager, False)

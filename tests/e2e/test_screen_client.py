@@ -23,7 +23,7 @@ from tests.real.logins import App, Browser, Page
 
 SCREEN = "keycloak-license-screen"
 PUBLIC = {"public_url": "https://licences.example", "backchannel_url": "http://sidecar:8081"}
-MOVED = {"public_url": "https://elsewhere.example/licences", "backchannel_url": "http://sidecar:8081"}
+MOVED = {"public_url": "https://licences.elsewhere.example", "backchannel_url": "http://sidecar:8081"}
 PEOPLE = {
     "internationalizationEnabled": True,
     "supportedLocales": ["en", "cs"],
