@@ -190,6 +190,11 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def own_ports() -> dict[str, Any]:
+    """Ports for a screen that is really open, under the address that follows from them."""
+    return {"port": free_port(), "management_port": free_port()}
+
+
 def make_site(folder: Path, realm: RealRealm, **changes: Any) -> Site:
     """Set up a site for a realm, on ports of its own; `changes` replace whole keys of its configuration."""
     settings = {
@@ -197,7 +202,8 @@ def make_site(folder: Path, realm: RealRealm, **changes: Any) -> Site:
         "realms": {realm.name: {}},
         "database": "sqlite:///ledger.db",
         "trusted_keys": "trusted-keys",
-        "web": {"port": free_port(), "management_port": free_port()},
+        # The same address for all sites of a realm, which they share one after the other.
+        "web": own_ports() | {"public_url": "http://127.0.0.1:8081"},
     }
     site = Site(folder, realm, settings | changes)
     site.keys.mkdir(parents=True)

@@ -20,7 +20,7 @@ from keycloak_license.bootstrap import open_database
 from keycloak_license.settings import load_settings
 from keycloak_license.web.server import open_site, serve_screen
 from keycloak_license.web.site import Site as ScreenSite
-from tests.e2e.cli import Site, make_site
+from tests.e2e.cli import Site, make_site, own_ports
 from tests.real.keycloak import AdminApi, RealRealm, temporary_realm
 
 PASSWORD = "a long enough password"
@@ -120,7 +120,7 @@ def open_screen(
     `more` replaces whole keys of the realm's representation, `changes` those of the configuration.
     """
     with temporary_realm(api, REALM | {"users": people()} | (more or {})) as realm:
-        site = make_site(folder, realm, **{"applications": APPLICATIONS, **changes})
+        site = make_site(folder, realm, **{"applications": APPLICATIONS, "web": own_ports(), **changes})
         site.init().done()
         with serve(site) as screen:
             yield screen
@@ -133,8 +133,8 @@ def serve(site: Site, **changes: Any) -> Iterator[Screen]:
     ledger = open_database(settings)
     with closing(ledger):
         server = replace(open_site(settings, ledger), **changes)
-        with serve_screen("127.0.0.1", settings.web.port, server, ()):
-            yield Screen(site, server, settings.web.address.public_url)
+        with serve_screen("127.0.0.1", settings.web.port, server, ()) as port:
+            yield Screen(site, server, f"http://127.0.0.1:{port}")
 
 
 class Web:
