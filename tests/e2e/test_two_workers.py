@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -482,10 +482,19 @@ def test_a_command_waits_politely_until_a_worker_is_done(pair: Pair, command: st
 def wait_until_open(process: subprocess.Popen[str], file: str) -> None:
     """Wait until a process has the ledger open: what it does next is to ask for the lease."""
     until = time.monotonic() + HANG_SECONDS
-    while file not in {os.path.realpath(each) for each in Path(f"/proc/{process.pid}/fd").iterdir()}:
+    while file not in open_files(process.pid):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def open_files(pid: int) -> set[str]:
+    """What a process has open; it may close some while they are looked at."""
+    found: set[str] = set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(os.path.realpath(each))
+    return found
 
 
 @in_both_databases
