@@ -7,6 +7,7 @@ In: what browsers, Keycloak and API clients bring; out: who they are, or a `Logi
 import hmac
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -18,7 +19,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, Key, KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from keycloak_license.errors import KeycloakLicenseError, UnreachableError
@@ -157,7 +158,7 @@ class Provider:
                     code_verifier=attempt.verifier,
                     timeout=self._timeout_seconds,
                 )
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             raise self._unreachable(self.metadata.token_endpoint) from error
         except AuthlibBaseError as error:
             raise LoginRefusedError("Keycloak does not know this login any more: log in again") from error
@@ -261,9 +262,10 @@ class Provider:
         with self._lock:
             if self._keys is not None and self._clock() - self._keys[0] < KEYS_AGAIN_SECONDS:
                 return False
-            found = self._ask(address)
-            usable = [key for key in found.get("keys", []) if key.get("use", "sig") == "sig"]
-            self._keys = self._clock(), KeySet.import_key_set({"keys": usable})
+            found = _signing_keys(self._ask(address))
+            if not found:
+                raise UnreachableError(f"What answers at {address} is not Keycloak")
+            self._keys = self._clock(), KeySet(found)
             return True
 
     def _validate(self, registry: jwt.JWTClaimsRegistry, claims: dict[str, Any]) -> None:
@@ -299,7 +301,8 @@ class Provider:
             response = requests.get(
                 url, timeout=self._timeout_seconds, verify=self._verify_tls, allow_redirects=False
             )
-            response.raise_for_status()
+            if response.status_code != requests.codes.ok:
+                raise self._unreachable(url)
             found = response.json()
         except (requests.RequestException, ValueError) as error:
             raise self._unreachable(url) from error
@@ -307,6 +310,17 @@ class Provider:
 
     def _unreachable(self, url: str) -> UnreachableError:
         return UnreachableError(f"Keycloak does not answer at {url}: see that it runs, and try again")
+
+
+def _signing_keys(found: Mapping[str, object]) -> list[Key]:
+    """Return the keys to verify with; those of a kind that is not known here take no others with them."""
+    listed = found.get("keys")
+    keys: list[Key] = []
+    for each in listed if isinstance(listed, list) else []:
+        if isinstance(each, dict) and each.get("use", "sig") == "sig":
+            with suppress(*DAMAGE):
+                keys.append(JWKRegistry.import_key(each))
+    return keys
 
 
 def _text(claims: Mapping[str, object], name: str) -> str | None:
