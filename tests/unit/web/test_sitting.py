@@ -1,20 +1,16 @@
 """Who sits at a browser: sessions that are stolen, guessed, planted, outlived or lost."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from http.cookies import SimpleCookie
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from keycloak_license.model.session import ScreenSession
 from keycloak_license.web.site import digest
-from tests.unit.web.booth import HOME, LOGIN, SESSION, Answer, Booth, open_booth
+from tests.unit.web.booth import HOME, LOGIN, SESSION, Booth, open_booth
+from tests.unit.web.browser import SECRET_PAGES, Browser, is_in, sessions
 
 REALMS = ("acme", "globex")
-SECRET_PAGES = (HOME, f"{HOME}/applications/WFM", f"{HOME}/applications/WFM/members.csv", f"{HOME}/sync")
 
 
 @pytest.fixture(scope="module")
@@ -27,63 +23,6 @@ def shared() -> Iterator[Booth]:
 def booth(shared: Booth) -> Booth:
     shared.begin_anew()
     return shared
-
-
-@dataclass
-class Browser:
-    """A browser that logs in, step by step."""
-
-    booth: Booth
-    cookies: dict[str, str] = field(default_factory=dict)
-    raw_cookies: list[str] = field(default_factory=list)
-
-    def get(self, path: str) -> Answer:
-        return self.send("GET", path)
-
-    def send(self, method: str, path: str, body: dict[str, str] | None = None) -> Answer:
-        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
-        answer = self.booth.send(method, path, body=body, headers=sent)
-        for text in answer.headers.get_all("Set-Cookie") or []:
-            self.raw_cookies.append(text)
-            for name, morsel in SimpleCookie(text).items():
-                self.cookies.pop(name, None)
-                if morsel.value:
-                    self.cookies[name] = morsel.value
-        return answer
-
-    def leave(self, realm: str = "acme", **query: str) -> dict[str, str]:
-        """Go to Keycloak; return what it is asked, of which it signs the nonce."""
-        more = "&".join(f"{name}={value}" for name, value in query.items())
-        asked = parse_qs(urlsplit(self.get(f"/realms/{realm}/login?{more}").location).query)
-        return {name: values[0] for name, values in asked.items()}
-
-    def come_back(
-        self, asked: dict[str, str], who: str = "marta", realm: str = "acme", **claims: Any
-    ) -> Answer:
-        """Come back as somebody who has logged in there."""
-        fake = self.booth.provider
-        told = {"nonce": asked["nonce"], "sub": f"user-{who}", "preferred_username": who}
-        fake.id_token = fake.sign(fake.id_claims(**told | claims))
-        return self.get(f"/realms/{realm}/callback?code=good&state={asked['state']}")
-
-    def log_in(self, who: str = "marta") -> Answer:
-        return self.come_back(self.leave(), who)
-
-    @property
-    def session(self) -> str:
-        return self.cookies.get(SESSION, "")
-
-
-def is_in(booth: Booth, token: str, path: str = HOME) -> bool:
-    """Whether a cookie opens a page; what is closed leads to the login."""
-    answer = booth.send("GET", path, token)
-    assert answer.status in {200, 303}
-    assert (answer.status == 303) == ("/login?" in answer.location)
-    return answer.status == 200
-
-
-def sessions(booth: Booth) -> list[ScreenSession]:
-    return list(booth.world.ledger.sessions._sessions.values())
 
 
 def test_a_login_lets_in_and_its_cookies_are_shown_to_nobody_else(booth: Booth) -> None:
@@ -202,38 +141,6 @@ def test_a_session_of_one_realm_opens_no_other(booth: Booth) -> None:
     assert is_in(booth, token)
 
 
-def test_after_a_logout_the_session_is_over(booth: Booth) -> None:
-    browser = Browser(booth)
-    browser.log_in()
-    token = browser.session
-    answer = browser.send("POST", f"{HOME}/logout", {"csrf_token": booth.csrf(token)})
-    assert "/protocol/openid-connect/logout?" in answer.location
-    assert not browser.session
-    assert not any(is_in(booth, token, path) for path in SECRET_PAGES)
-
-
-def test_somebody_gets_out_while_keycloak_is_away(booth: Booth) -> None:
-    token = booth.sit()
-    fields = {"csrf_token": booth.csrf(token)}
-    booth.directory.is_down = True
-    booth.pass_by(minutes=2)
-    answer = booth.send("POST", f"{HOME}/logout", token, fields)
-    assert (answer.status, urlsplit(answer.location).path) == (303, "/")
-    assert "Max-Age=0" in answer.headers["Set-Cookie"]
-    assert sessions(booth) == []
-    assert [each.action.value for each in booth.site.audit.read("acme", 9)] == ["logout"]
-
-
-def test_who_lost_the_role_gets_out_of_keycloak_as_well(booth: Booth) -> None:
-    token = booth.sit()
-    fields = {"csrf_token": booth.csrf(token)}
-    booth.directory.managers.clear()
-    booth.pass_by(minutes=2)
-    answer = booth.send("POST", f"{HOME}/logout", token, fields)
-    assert "id_token_hint=an+id+token" in answer.location
-    assert sessions(booth) == []
-
-
 def test_a_session_nobody_uses_is_over_after_half_an_hour(booth: Booth) -> None:
     token = booth.sit()
     booth.pass_by(minutes=29)
@@ -315,126 +222,6 @@ def test_a_session_token_is_no_login_and_the_other_way_round(booth: Booth) -> No
     assert not is_in(booth, browser.cookies[LOGIN])
     confused = Browser(booth, {LOGIN: booth.sit()})
     assert confused.come_back(asked).status == 400
-
-
-def test_who_loses_the_role_is_out_within_a_minute(booth: Booth) -> None:
-    token = booth.sit()
-    booth.directory.managers.clear()
-    booth.pass_by(seconds=59)
-    answer = booth.send("GET", HOME, token)
-    assert answer.status == 403
-    assert "Workforce" not in answer.text
-    assert not is_in(booth, token)
-    # Nor does the role let a session in again that ended.
-    booth.directory.managers.add("user-marta")
-    assert not is_in(booth, token)
-
-
-def test_who_loses_the_role_gives_no_orders_within_a_minute(booth: Booth) -> None:
-    token = booth.sit()
-    fields = {"csrf_token": booth.csrf(token), "expiry_notice_days": "9"}
-    booth.directory.managers.clear()
-    booth.pass_by(seconds=59)
-    before = booth.world.everything()
-    assert booth.send("POST", f"{HOME}/settings", token, fields).status == 403
-    assert booth.world.everything() == before
-
-
-def test_the_role_is_looked_up_again_when_the_clock_goes_back(booth: Booth) -> None:
-    token = booth.sit()
-    booth.pass_by(hours=-1)
-    booth.directory.managers.clear()
-    assert booth.send("GET", HOME, token).status == 403
-
-
-def test_while_keycloak_is_away_nothing_is_shown_and_nobody_is_thrown_out(booth: Booth) -> None:
-    token = booth.sit()
-    booth.directory.is_down = True
-    booth.pass_by(seconds=59)
-    for path in SECRET_PAGES:
-        answer = booth.send("GET", path, token)
-        assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
-        assert "Workforce" not in answer.text
-        assert answer.headers["Set-Cookie"] is None
-    booth.directory.is_down = False
-    assert is_in(booth, token)
-
-
-def test_a_program_is_out_within_a_minute_as_well(booth: Booth) -> None:
-    path = "/api/v1/realms/acme/license"
-    bearer = {"Authorization": f"Bearer {booth.provider.sign(booth.provider.bearer())}"}
-    assert booth.send("GET", path, headers=bearer).status == 200
-    booth.directory.is_down = True
-    booth.pass_by(seconds=59)
-    assert booth.send("GET", path, headers=bearer).status == 503
-    booth.directory.is_down = False
-    booth.directory.managers.clear()
-    assert booth.send("GET", path, headers=bearer).status == 403
-    booth.directory.managers.add("user-marta")
-    assert booth.send("GET", path, headers=bearer).status == 200
-
-
-def test_a_light_token_lasts_as_long_as_its_session(booth: Booth) -> None:
-    path = "/api/v1/realms/acme/license"
-    light = booth.provider.bearer(sub=None, azp="admin-cli")
-    bearer = {"Authorization": f"Bearer {booth.provider.sign(light)}"}
-    booth.directory.sessions["admin-cli", "sid-marta"] = "user-marta"
-    assert booth.send("GET", path, headers=bearer).status == 200
-    booth.directory.sessions.clear()
-    assert booth.send("GET", path, headers=bearer).status == 401
-    nobody = booth.provider.sign(booth.provider.bearer(sub=None, sid=None))
-    assert booth.send("GET", path, headers={"Authorization": f"Bearer {nobody}"}).status == 401
-
-
-@pytest.mark.parametrize("scheme", ["", "Basic", "bearer:", "Token"])
-def test_a_token_by_another_scheme_is_none(booth: Booth, scheme: str) -> None:
-    token = booth.provider.sign(booth.provider.bearer())
-    answer = booth.send("GET", "/api/v1/realms/acme/license", headers={"Authorization": f"{scheme} {token}"})
-    assert answer.status == 401
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-    by_query = f"/api/v1/realms/acme/license?access_token={token}"
-    assert booth.send("GET", by_query, booth.sit()).status == 401
-
-
-def end_at_keycloak(booth: Booth, realm: str = "acme", **claims: Any) -> int:
-    token = booth.provider.sign(booth.provider.logout(**claims), typ="logout+jwt")
-    path = f"/realms/{realm}/backchannel-logout"
-    headers = {"Sec-Fetch-Site": ""}
-    return booth.send("POST", path, body={"logout_token": token}, headers=headers).status
-
-
-def test_keycloak_ends_the_sessions_of_its_own_session_and_no_others(booth: Booth) -> None:
-    marta, otto, abroad = booth.sit("marta"), booth.sit("otto"), booth.sit("marta", "globex")
-    assert end_at_keycloak(booth) == 200
-    assert not is_in(booth, marta)
-    assert is_in(booth, otto)
-    assert booth.site.sessions.find(digest(abroad))
-    again = booth.sit("otto")
-    assert end_at_keycloak(booth, sid=None, sub="user-otto") == 200
-    assert not is_in(booth, otto)
-    assert not is_in(booth, again)
-
-
-def test_a_logout_token_that_is_none_ends_nothing(booth: Booth) -> None:
-    token = booth.sit()
-    for claims in ({"nonce": "x"}, {"events": None}, {"aud": "portal"}, {"exp": 1}, {"iss": "x"}):
-        assert end_at_keycloak(booth, **claims) == 400
-    assert end_at_keycloak(booth, "nowhere") == 404
-    for fields in ({}, {"logout_token": ""}, {"logout_token": "x" * 20_000}, {"token": "x"}):
-        sent = booth.send("POST", f"{HOME}/backchannel-logout", body=fields)
-        assert sent.status in {400, 422}
-    assert is_in(booth, token)
-
-
-def test_a_logout_that_was_seen_on_its_way_does_nothing_the_second_time(booth: Booth) -> None:
-    booth.sit()
-    assert end_at_keycloak(booth) == 200
-    identity = sessions(booth)
-    assert identity == []
-    browser = Browser(booth)
-    browser.come_back(browser.leave(), sid="the next one")
-    assert end_at_keycloak(booth) == 200
-    assert is_in(booth, browser.session)
 
 
 def test_sessions_that_are_over_are_forgotten(booth: Booth) -> None:
