@@ -194,7 +194,7 @@ def test_a_forged_logout_token_is_refused(provider: Provider, fake: FakeProvider
         {"iat": None},
         {"exp": 1},
         {"exp": None},
-        {"iat": int(time.time()) - 200, "exp": 9_999_999_999},
+        {"iat": 1_000_000_000, "exp": 9_999_999_999},
         {"sid": None, "sub": None},
         {"sid": "", "sub": ""},
     ],
@@ -205,6 +205,14 @@ def test_what_is_no_logout_token_for_the_screen_is_refused(
 ) -> None:
     with pytest.raises(LoginRefusedError):
         provider.read_logout(fake.sign(fake.logout(**changes), typ="logout+jwt"), ours)
+
+
+def test_a_logout_token_does_not_live_longer_than_it_may_whatever_it_says(
+    provider: Provider, fake: FakeProvider
+) -> None:
+    claims = fake.logout(iat=int(time.time()) - 200, exp=9_999_999_999)
+    with pytest.raises(LoginRefusedError):
+        provider.read_logout(fake.sign(claims, typ="logout+jwt"), ours)
 
 
 @pytest.mark.parametrize("typ", [None, "JWT", "at+jwt"])
