@@ -241,13 +241,16 @@ class Provider:
         return dict(decoded.claims)
 
     def _decode(self, token: str) -> jwt.Token:
+        keys = self._key_set()
         try:
-            return jwt.decode(token, self._key_set(), algorithms=SIGNATURES)
+            return jwt.decode(token, keys, algorithms=SIGNATURES)
         except DAMAGE:
-            # The realm may have new keys.
-            if not self._renew_keys():
+            # The realm may have new ones, and somebody else may have brought them meanwhile.
+            self._renew_keys()
+            newer = self._key_set()
+            if newer is keys:
                 raise
-        return jwt.decode(token, self._key_set(), algorithms=SIGNATURES)
+        return jwt.decode(token, newer, algorithms=SIGNATURES)
 
     def _key_set(self) -> KeySet:
         if self._keys is None or self._clock() - self._keys[0] >= KEYS_SECONDS:
@@ -256,17 +259,16 @@ class Provider:
             raise self._unreachable(self.metadata.jwks_uri)
         return self._keys[1]
 
-    def _renew_keys(self) -> bool:
-        """Ask for the keys, unless that was done just now; return whether it was."""
+    def _renew_keys(self) -> None:
+        """Ask for the keys, unless that was done just now."""
         address = self.metadata.jwks_uri
         with self._lock:
             if self._keys is not None and self._clock() - self._keys[0] < KEYS_AGAIN_SECONDS:
-                return False
+                return
             found = _signing_keys(self._ask(address))
             if not found:
                 raise UnreachableError(f"What answers at {address} is not Keycloak")
             self._keys = self._clock(), KeySet(found)
-            return True
 
     def _validate(self, registry: jwt.JWTClaimsRegistry, claims: dict[str, Any]) -> None:
         try:
