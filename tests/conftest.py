@@ -1,5 +1,7 @@
 """Fixtures and options for every test."""
 
+import io
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -7,7 +9,9 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 
+from keycloak_license.logs import configure_logs
 from tests.real.keycloak import RUNNING, AdminApi, MakeRealm, RealRealm, running_keycloak, temporary_realm
 
 
@@ -65,3 +69,15 @@ def make_realm(keycloak: AdminApi) -> Iterator[MakeRealm]:
             return stack.enter_context(temporary_realm(keycloak, representation or {}))
 
         yield make
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What is logged meanwhile, as a command would."""
+    root, stream = logging.getLogger(), io.StringIO()
+    before = root.level, list(root.handlers)
+    configure_logs(verbose=False, stream=stream)
+    yield stream
+    root.setLevel(before[0])
+    root.handlers[:] = before[1]
+    structlog.reset_defaults()

@@ -6,7 +6,6 @@ What does not is in `tests/unit/web`.
 import base64
 import io
 import json
-import logging
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-import structlog
 
-from keycloak_license.logs import configure_logs
 from keycloak_license.web.site import digest
 from tests.e2e.cli import SECRET
 from tests.e2e.screen import MANAGER, OTHER, PASSWORD, REALM, Web, people
@@ -63,18 +60,6 @@ def siege(shared: Siege) -> Iterator[Siege]:
     shared.rest()
     yield shared
     shared.proxy.up()
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What is logged meanwhile."""
-    root, stream = logging.getLogger(), io.StringIO()
-    before = root.level, list(root.handlers)
-    configure_logs(verbose=False, stream=stream)
-    yield stream
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-    structlog.reset_defaults()
 
 
 def is_in(web: Web) -> bool:

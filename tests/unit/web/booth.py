@@ -21,8 +21,9 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from keycloak_license.errors import UnreachableError
 from keycloak_license.model.progress import Progress
 from keycloak_license.model.screen import ScreenAddress
-from keycloak_license.model.session import LoginClient
+from keycloak_license.model.session import AuditEntry, LoginClient
 from keycloak_license.services.observation import ManagedRealm
+from keycloak_license.services.ports import Audit
 from keycloak_license.services.viewing import Viewer
 from keycloak_license.web.app import create_app
 from keycloak_license.web.jobs import Job
@@ -31,6 +32,7 @@ from keycloak_license.web.server import serve_screen
 from keycloak_license.web.sessions import begin
 from keycloak_license.web.site import Desk, Site
 from tests.e2e.cli import free_port
+from tests.fake_sessions import MemoryAudit
 from tests.unit.services.world import NOON, World
 from tests.unit.web.provider import CLIENT, FakeProvider
 
@@ -64,6 +66,16 @@ class FakeDirectory:
     def _refuse_when_down(self) -> None:
         if self.is_down:
             raise UnreachableError("Keycloak does not answer: the test says so")
+
+
+@dataclass
+class BrokenAudit(MemoryAudit):
+    """One that cannot be read."""
+
+    error: Exception = field(default_factory=Exception)
+
+    def read(self, realm: str, limit: int) -> tuple[AuditEntry, ...]:
+        raise self.error
 
 
 @dataclass
@@ -180,8 +192,9 @@ def open_booth(
     trusted_proxies: Sequence[str] = (),
     realms: Sequence[str] = ("acme",),
     world: World | None = None,
+    audit: Audit | None = None,
 ) -> Iterator[Booth]:
-    """Open a screen on a free port until the block ends."""
+    """Open a screen on a free port until the block ends; `audit` in the place of the ledger's."""
     world, directory, now = world or World(), FakeDirectory(), [NOON]
     port = free_port()
     url = public_url or f"http://127.0.0.1:{port}"
@@ -198,7 +211,7 @@ def open_booth(
             address=ScreenAddress(url, url),
             desks={name: desk(name) for name in realms},
             sessions=world.ledger.sessions,
-            audit=world.ledger.audit,
+            audit=audit or world.ledger.audit,
             idle=timedelta(minutes=30),
             lasting=timedelta(hours=10),
             clock=lambda: now[0],

@@ -1,22 +1,19 @@
 """What the tests of `web` share."""
 
-import io
-import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
-from keycloak_license.logs import configure_logs
+from tests.unit.web.booth import Booth, open_booth
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Booth]:
+    with open_booth() as booth:
+        yield booth
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What is logged meanwhile."""
-    root, stream = logging.getLogger(), io.StringIO()
-    before = root.level, list(root.handlers)
-    configure_logs(verbose=False, stream=stream)
-    yield stream
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-    structlog.reset_defaults()
+def booth(shared: Booth) -> Booth:
+    shared.begin_anew()
+    return shared

@@ -2,29 +2,18 @@
 
 import io
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from keycloak_license import __version__
+from keycloak_license.model.realm import User
 from keycloak_license.web.login import path_within
 from keycloak_license.web.security import MAX_BODY_BYTES
-from tests.unit.web.booth import HOME, SESSION, Answer, Booth, Page, open_booth
+from tests.fakes import SimulatedRealm
+from tests.unit.services.world import World
+from tests.unit.web.booth import HOME, SESSION, Answer, Booth, BrokenAudit, Page, open_booth
 
 EVIL = "evil.example"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Booth]:
-    with open_booth() as booth:
-        yield booth
-
-
-@pytest.fixture
-def booth(shared: Booth) -> Booth:
-    shared.begin_anew()
-    return shared
 
 
 def answers(booth: Booth) -> dict[int, list[Answer]]:
@@ -109,14 +98,9 @@ def test_static_files_have_them_too_and_may_be_kept(booth: Booth) -> None:
         assert answer.headers["Set-Cookie"] is None
 
 
-def test_a_fault_of_ours_has_them_and_tells_nothing(
-    booth: Booth, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> Any:
-        raise RuntimeError("the password is tulip")
-
-    monkeypatch.setattr(booth.world.ledger.audit, "read", fail)
-    answer = booth.send("GET", HOME, booth.sit())
+def test_a_fault_of_ours_has_them_and_tells_nothing(log: io.StringIO) -> None:
+    with open_booth(audit=BrokenAudit(error=RuntimeError("the password is tulip"))) as booth:
+        answer = booth.send("GET", HOME, booth.sit())
     assert answer.status == 500
     expect_care(answer)
     assert answer.headers["Cache-Control"] == "no-store"
@@ -315,15 +299,17 @@ def test_the_log_has_no_names(booth: Booth, log: io.StringIO) -> None:
     assert not any(word in log.getvalue() for word in ("marta", "novak", "otto", secret))
 
 
-def test_a_fault_in_the_api_has_no_names_in_the_log(
-    booth: Booth, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(_: str) -> Any:
-        raise RuntimeError("marta.novak@example.com has a fault")
+class FaultyRealm(SimulatedRealm):
+    """One in which looking for somebody is a fault."""
 
-    monkeypatch.setattr(booth.world.realm, "find_user", fail)
-    bearer = {"Authorization": f"Bearer {booth.provider.sign(booth.provider.bearer())}"}
-    answer = booth.send("GET", "/api/v1/realms/acme/users/marta.novak@example.com", headers=bearer)
+    def find_user(self, name: str) -> User | None:
+        raise RuntimeError(f"{name} has a fault")
+
+
+def test_a_fault_in_the_api_has_no_names_in_the_log(log: io.StringIO) -> None:
+    with open_booth(world=World(realm=FaultyRealm())) as booth:
+        bearer = {"Authorization": f"Bearer {booth.provider.sign(booth.provider.bearer())}"}
+        answer = booth.send("GET", "/api/v1/realms/acme/users/marta.novak@example.com", headers=bearer)
     assert answer.status == 500
     assert "request_crashed" in log.getvalue()
     assert "novak" not in log.getvalue() + answer.text

@@ -19,12 +19,6 @@ def shared() -> Iterator[Booth]:
         yield booth
 
 
-@pytest.fixture
-def booth(shared: Booth) -> Booth:
-    shared.begin_anew()
-    return shared
-
-
 def test_after_a_logout_the_session_is_over(booth: Booth) -> None:
     browser = Browser(booth)
     browser.log_in()

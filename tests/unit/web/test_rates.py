@@ -1,25 +1,11 @@
 """Who does too much has to wait, and cannot pass for somebody else."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.unit.web.booth import HOME, Answer, Booth, open_booth
 
 LOGIN = f"{HOME}/login"
 API = "/api/v1/realms/acme/license"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Booth]:
-    with open_booth() as booth:
-        yield booth
-
-
-@pytest.fixture
-def booth(shared: Booth) -> Booth:
-    shared.begin_anew()
-    return shared
 
 
 def expect_wait(answer: Answer) -> None:

@@ -2,20 +2,23 @@
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from threading import Event
 from urllib.parse import quote
 
 import pytest
 
 from keycloak_license.errors import UnavailableError
 from keycloak_license.model.application import Application
+from keycloak_license.model.progress import Progress
+from keycloak_license.model.report import SyncReport
 from keycloak_license.model.session import AuditAction, AuditEntry
 from keycloak_license.plan.guard import Guard
 from tests.unit.services.world import NOON, World
-from tests.unit.web.booth import HOME, OURS, Answer, Booth, Page, open_booth
+from tests.unit.web.booth import HOME, OURS, Answer, Booth, BrokenAudit, Page, open_booth
 
 MARK = "EVILMARK"
 EVIL = [
@@ -146,24 +149,33 @@ def test_who_has_no_role_is_only_text(booth: Booth) -> None:
     booth.now[0] = NOON
 
 
-def test_an_error_is_only_text(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> Any:
-        raise UnavailableError(f"Keycloak says {''.join(EVIL)}")
-
-    monkeypatch.setattr(booth.world.ledger.audit, "read", fail)
-    answer = booth.send("GET", HOME, booth.sit())
+def test_an_error_is_only_text() -> None:
+    broken = BrokenAudit(error=UnavailableError(f"Keycloak says {''.join(EVIL)}"))
+    with open_booth(audit=broken) as booth:
+        answer = booth.send("GET", HOME, booth.sit())
     assert answer.status == 503
     assert all(each in expect_text(answer) for each in EVIL)
 
 
-def test_a_problem_of_a_sync_is_only_text(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
-    token, job = booth.sit(), booth.site.desks["acme"].job
-    evil = "".join(EVIL)
-    monkeypatch.setattr(job, "_state", replace(job.state, problem=evil))
-    assert evil in expect_text(booth.send("GET", f"{HOME}?done=sync", token))
-    monkeypatch.setattr(job, "_state", replace(job.state, is_running=True, what=evil))
+def test_a_problem_of_a_sync_is_only_text(booth: Booth) -> None:
+    token, job, evil = booth.sit(), booth.site.desks["acme"].job, "".join(EVIL)
+    is_under_way, may_end, is_over = Event(), Event(), Event()
+
+    def work(progress: Progress) -> SyncReport:
+        progress(evil, 1, 2)
+        is_under_way.set()
+        assert may_end.wait(60)
+        raise UnavailableError(evil)
+
+    assert job.start(work, lambda _: is_over.set())
+    assert is_under_way.wait(60)
     headers = OURS | {"HX-Request": "true", "HX-Target": "div#sync"}
     assert evil in expect_text(booth.send("GET", f"{HOME}/sync", token, headers=headers))
+    may_end.set()
+    assert is_over.wait(60)
+    while job.state.is_running:
+        time.sleep(0.001)
+    assert evil in expect_text(booth.send("GET", f"{HOME}?done=sync", token))
 
 
 def test_the_api_is_never_taken_for_a_page(booth: Booth) -> None:

@@ -19,12 +19,6 @@ def shared() -> Iterator[Booth]:
         yield booth
 
 
-@pytest.fixture
-def booth(shared: Booth) -> Booth:
-    shared.begin_anew()
-    return shared
-
-
 def test_a_login_lets_in_and_its_cookies_are_shown_to_nobody_else(booth: Booth) -> None:
     browser = Browser(booth)
     answer = browser.log_in()
