@@ -315,6 +315,12 @@ class Settings(FrozenModel):
             contact=realm.contact or administrators or "your administrator",
         )
 
+    def with_timeout(self, seconds: int) -> Self:
+        """Return the same settings, in which no answer of Keycloak takes longer."""
+        shorter = min(seconds, self.keycloak.timeout_seconds)
+        keycloak = self.keycloak.model_copy(update={"timeout_seconds": shorter})
+        return self.model_copy(update={"keycloak": keycloak})
+
     def notice_terms(self, name: str) -> NoticeTerms:
         """Return who is told of what in a configured realm."""
         return NoticeTerms(

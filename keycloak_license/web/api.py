@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 
 from keycloak_license.errors import LicenseRefusedError, NotConfirmedError
 from keycloak_license.license_file.envelope import MAX_FILE_BYTES
-from keycloak_license.model.application import Application
 from keycloak_license.services.documents import (
     Document,
     explanation_document,
@@ -26,7 +25,7 @@ from keycloak_license.services.overview import explanation_in, members_in, read_
 from keycloak_license.web import imports, schemas
 from keycloak_license.web.bearer import Caller, caller
 from keycloak_license.web.limits import Rate
-from keycloak_license.web.security import decoding, limit
+from keycloak_license.web.security import decoding, find_application, limit
 
 _PROBLEM = {"model": schemas.Problem}
 router = APIRouter(
@@ -88,7 +87,7 @@ def read_members(
     state: Annotated[schemas.MemberState | None, Query(description="Only the seated or the waiting")] = None,
 ) -> Document:
     """Tell who has a seat of an application or waits for one, since when, and why."""
-    application = _find_application(caller_, application_id)
+    application = find_application(caller_.desk, application_id)
     allocation, members = members_in(caller_.desk.viewer.look(caller_.site.clock()), application)
     shown = [
         member
@@ -167,10 +166,3 @@ def _import(caller_: Caller, file: bytes, *, is_replacing: bool) -> LicenseImpor
 
 def _status(caller_: Caller) -> dict[str, Any]:
     return status_document(read_status(caller_.desk.managed, caller_.site.clock()))
-
-
-def _find_application(caller_: Caller, application_id: str) -> Application:
-    for application in caller_.desk.managed.applications:
-        if application.id == application_id:
-            return application
-    raise HTTPException(404)

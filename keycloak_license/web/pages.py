@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
 from markupsafe import Markup
-from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from keycloak_license.errors import KeycloakLicenseError
@@ -30,7 +29,7 @@ from keycloak_license.web.chart import ChartWords, draw_usage
 from keycloak_license.web.languages import language_of, words_of
 from keycloak_license.web.login import home_of
 from keycloak_license.web.rendering import render, wanted_part
-from keycloak_license.web.security import Visit, site_of, visit
+from keycloak_license.web.security import Visit, find_application, site_of, visit
 from keycloak_license.web.views import PAGE_SIZES, MemberOrder, MemberQuery
 
 router = APIRouter(include_in_schema=False)
@@ -73,7 +72,7 @@ def licenses(visit_: VisitParameter, done: str = "") -> Response:
 @router.get("/realms/{realm}/applications/{application_id}")
 def detail(visit_: VisitParameter, application_id: str) -> Response:
     """Show who consumes the seats of an application, in the Detail pane."""
-    application = _find_application(visit_, application_id)
+    application = find_application(visit_.desk, application_id)
     part = wanted_part(visit_.request)
     shown = _members(visit_, application)
     if part == "members":
@@ -87,7 +86,7 @@ def detail(visit_: VisitParameter, application_id: str) -> Response:
 @router.get("/realms/{realm}/applications/{application_id}/members.csv")
 def members_file(visit_: VisitParameter, application_id: str) -> Response:
     """Give the members that are looked at, all pages, as CSV."""
-    application = _find_application(visit_, application_id)
+    application = find_application(visit_.desk, application_id)
     _, members = _look(visit_, application)
     found = views.find_members(members, _member_query(visit_.request))
     return Response(
@@ -153,13 +152,6 @@ def _notice_days(visit_: Visit) -> tuple[str, str] | None:
         return managed.keycloak.read_attributes().get(EXPIRY_NOTICE_DAYS, ""), default
     except KeycloakLicenseError:
         return None
-
-
-def _find_application(visit_: Visit, application_id: str) -> Application:
-    for application in visit_.desk.managed.applications:
-        if application.id == application_id:
-            return application
-    raise HTTPException(404)
 
 
 def _look(visit_: Visit, application: Application) -> tuple[Allocation, list[Member]]:

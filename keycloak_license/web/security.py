@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keycloak_license.license_file.envelope import MAX_FILE_BYTES
+from keycloak_license.model.application import Application
 from keycloak_license.model.session import ScreenSession
 from keycloak_license.web import sessions
 from keycloak_license.web.limits import Rate
@@ -175,6 +176,14 @@ def desk_of(request: Request, realm: str) -> Desk:
     if desk is None:
         raise HTTPException(404)
     return desk
+
+
+def find_application(desk: Desk, application_id: str) -> Application:
+    """Return the application that a path names."""
+    for application in desk.managed.applications:
+        if application.id == application_id:
+            return application
+    raise HTTPException(404)
 
 
 def visit(request: Request, desk: Annotated[Desk, Depends(desk_of)]) -> Visit:

@@ -31,6 +31,8 @@ log = structlog.get_logger()
 STOP_SECONDS = 5.0
 """With those of the worker, below the ten seconds after which container runtimes kill."""
 KEEP_ALIVE_SECONDS = 30
+PATIENCE_SECONDS = 10
+"""How long somebody at a browser waits for Keycloak to say who he is; syncs have more time."""
 
 
 def uncounted(_realm: str) -> None:
@@ -112,6 +114,7 @@ def open_site(
     asked for here between two writes.
     """
     web = settings.web
+    short = settings.with_timeout(PATIENCE_SECONDS)
 
     def open_desk(name: str) -> Desk:
         count = partial(count_request, name)
@@ -125,8 +128,8 @@ def open_site(
             name=name,
             open_realm=open_one,
             viewer=Viewer(open_one(no_progress)),
-            directory=open_directory(settings, name, count),
-            provider=_open_provider(settings, name),
+            directory=open_directory(short, name, count),
+            provider=_open_provider(short, name),
             job=Job(),
         )
 

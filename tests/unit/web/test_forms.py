@@ -5,11 +5,13 @@ import socket
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from keycloak_license.web.security import MAX_BODY_BYTES
+from tests.unit.services.world import NOON, World
 from tests.unit.web.booth import HOME, SESSION, Booth, open_booth
 
 UPLOAD, API = f"{HOME}/import", "/api/v1/realms/acme/license"
@@ -27,18 +29,6 @@ FOREIGN = [
     {"Sec-Fetch-Site": "", "Origin": "null"},
     {"Sec-Fetch-Site": "", "Origin": "http://127.0.0.1"},
 ]
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Booth]:
-    with open_booth() as booth:
-        yield booth
-
-
-@pytest.fixture
-def booth(shared: Booth) -> Booth:
-    shared.begin_anew()
-    return shared
 
 
 def posts(booth: Booth) -> list[str]:
@@ -337,3 +327,17 @@ def test_memory_does_not_grow_with_what_is_sent(booth: Booth) -> None:
 def test_no_upload_touches_the_disk(booth: Booth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "is not there"))
     assert send_file(booth, FILES["all there may be"])[0] == 422
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"), [(-60, -1, "would end for everybody"), (30, 90, "waits for its start")]
+)
+def test_a_preview_says_what_a_licence_does_that_does_not_count(first: int, last: int, told: str) -> None:
+    today, world = NOON.date(), World()
+    world.import_file(world.sign(number="FIRST"))
+    dates = {"issued_on": today - timedelta(60), "starts_on": today + timedelta(first)}
+    other = world.sign(number="OTHER", expires_on=today + timedelta(last), **dates)
+    with open_booth(world=world) as booth:
+        status, text = send_file(booth, other.file.encode())
+    assert status == 200
+    assert told in text
