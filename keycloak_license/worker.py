@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
 from threading import Event, Thread
 from types import FrameType
 
@@ -43,6 +44,7 @@ READING_THREADS = 2
 WITHOUT_SYNC = frozenset({"unchanged", "postponed", "left"})
 """What may come of a look that leads to no sync."""
 ADDRESS = re.compile(r"\S+@\S+")
+SLICE_SECONDS = 0.5
 STOP_SECONDS = 8.0
 """Below the ten seconds after which container runtimes kill."""
 
@@ -85,7 +87,9 @@ def run_worker(tickers: Sequence["Ticker"], postman: "Postman", interval_seconds
     scheduler.add_job(_keep_beating, args=[beat, scheduler, stop], executor="beating")
     scheduler.start()
     log.info("worker_started", realms=names, interval_seconds=interval_seconds)
-    stop.wait()
+    # In slices, for a signal that comes just before a wait begins is seen only after it.
+    while not stop.wait(SLICE_SECONDS):
+        pass
     log.info("worker_stopping")
     ending = Thread(target=scheduler.shutdown, daemon=True)
     ending.start()
@@ -313,10 +317,20 @@ class Postman:
 
 
 def stop_on_signals(stop: Event) -> None:
-    """Set the event on SIGTERM and SIGINT."""
+    """Set the event on SIGTERM and SIGINT.
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
+    By a thread: a signal interrupts whoever waits for the event, maybe while he has its lock.
+    """
+    signals: SimpleQueue[int] = SimpleQueue()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        signals.put(number)
+
+    def pass_on() -> None:
+        signals.get()
         stop.set()
+
+    Thread(target=pass_on, name="signals", daemon=True).start()
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
