@@ -71,13 +71,20 @@ def make_realm(keycloak: AdminApi) -> Iterator[MakeRealm]:
         yield make
 
 
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What is logged meanwhile, as a command would."""
-    root, stream = logging.getLogger(), io.StringIO()
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Undo what a command does to the logs: the next test would write to a stream that is closed."""
+    root = logging.getLogger()
     before = root.level, list(root.handlers)
-    configure_logs(verbose=False, stream=stream)
-    yield stream
+    yield
     root.setLevel(before[0])
     root.handlers[:] = before[1]
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    """What is logged meanwhile, as a command would."""
+    stream = io.StringIO()
+    configure_logs(verbose=False, stream=stream)
+    return stream

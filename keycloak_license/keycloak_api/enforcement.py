@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
-from threading import Lock
+from threading import Event, Lock
 from typing import Self, assert_never
 from urllib.parse import quote
 
@@ -118,10 +118,19 @@ class Enforcer:
     def _change_accounts(self, changes: Sequence[AccountChange]) -> list[Refusal]:
         own = OwnRoles(self._own_uuid(), self._reference, self._uuid_of)
         refused: list[Refusal] = []
+        has_ended = Event()
 
         def change(each: AccountChange) -> None:
-            self._check_now_and_then()
-            change_account(self._client, own, each)
+            if has_ended.is_set():
+                return
+            try:
+                self._check_now_and_then()
+                change_account(self._client, own, each)
+            except BaseException as error:
+                # Here, because the thread that waits learns of it later, and others would go on meanwhile.
+                if not _concerns_one_user(error):
+                    has_ended.set()
+                raise
 
         # Looked up before threads would all do it at once.
         for role in {getattr(each, "role", DISABLED_ROLE) for each in changes}:
@@ -132,10 +141,10 @@ class Enforcer:
                 for done, future in enumerate(as_completed(futures), start=1):
                     try:
                         future.result()
-                    except UnreachableError:
-                        raise
                     except UnavailableError as error:
                         # One whom Keycloak cannot change must not keep it from changing the others.
+                        if not _concerns_one_user(error):
+                            raise
                         refused.append(Refusal(futures[future].user_id, str(error)))
                     self._progress("users", done, len(changes))
             except BaseException:
@@ -279,3 +288,8 @@ def _scope(measure: ScopeCreated) -> dict[str, object]:
         "protocol": measure.protocol,
         "attributes": {MARK: "true", "include.in.token.scope": "false", "display.on.consent.screen": "false"},
     }
+
+
+def _concerns_one_user(error: BaseException) -> bool:
+    """Tell whether it is only this user whom Keycloak cannot change."""
+    return isinstance(error, UnavailableError) and not isinstance(error, UnreachableError)

@@ -11,7 +11,7 @@ from keycloak_license.errors import (
     MissingRightError,
     UnreachableError,
 )
-from keycloak_license.keycloak_api.enforcement import Enforcer, OwnThings
+from keycloak_license.keycloak_api.enforcement import WORKERS, Enforcer, OwnThings
 from keycloak_license.model.enforcement import DISABLED_ROLE
 from keycloak_license.model.measures import (
     AccountChange,
@@ -230,7 +230,8 @@ def test_what_concerns_every_user_ends_everything(
     with pytest.raises(error):
         carry_out(*map(assigned, names), RoleCreated("x"))
     assert realm.asked(f"clients/id-{OWN}/roles", "POST") == []
-    assert len({ask.path for ask in realm.asks}) < len(names)
+    # Whoever meets it begins nothing more, however long the thread that waits for all takes to hear of it.
+    assert len({ask.path for ask in realm.asks}) <= WORKERS
 
 
 def test_who_may_write_is_asked_before_the_first_user_is_changed(realm: FakeServer) -> None:
