@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from keycloak_license.logs import configure_logs
 from tests.real.keycloak import RUNNING, AdminApi, MakeRealm, RealRealm, running_keycloak, temporary_realm
@@ -88,3 +89,10 @@ def log() -> io.StringIO:
     stream = io.StringIO()
     configure_logs(verbose=False, stream=stream)
     return stream
+
+
+@pytest.fixture
+def logs() -> Iterator[list[Any]]:
+    """What is logged meanwhile, each line as its keys and values."""
+    with capture_logs() as captured:
+        yield captured

@@ -148,7 +148,7 @@ class Enforcer:
                         refused.append(Refusal(futures[future].user_id, str(error)))
                     self._progress("users", done, len(changes))
             except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
+                has_ended.set()
                 raise
         return refused
 

@@ -1,16 +1,13 @@
 """The worker's signs of life: which realms become its own and when, what it says, and when it is ready."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from keycloak_license.errors import LeaseTakenError
 from keycloak_license.monitoring.metrics import Metrics
@@ -23,13 +20,6 @@ from tests.unit.services.test_sharing import REALMS, Ledger, join, meet
 from tests.unit.services.world import World
 
 Logs = list[Any]
-
-
-@pytest.fixture
-def logs() -> Iterator[Logs]:
-    structlog.reset_defaults()
-    with capture_logs() as captured:
-        yield captured
 
 
 @pytest.fixture

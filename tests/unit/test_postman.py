@@ -1,13 +1,10 @@
 """What the worker logs and counts of notices: trouble once as it begins and ends, and nobody by name."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from keycloak_license.errors import LedgerError
 from keycloak_license.model.notice import Channel, Delivery
@@ -18,12 +15,7 @@ from tests.unit.services.post import Scene
 
 Logs = list[Any]
 
-
-@pytest.fixture(autouse=True)
-def logs() -> Iterator[Logs]:
-    structlog.reset_defaults()
-    with capture_logs() as captured:
-        yield captured
+pytestmark = pytest.mark.usefixtures("logs")
 
 
 @pytest.fixture

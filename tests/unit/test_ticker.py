@@ -1,11 +1,8 @@
 """What the worker logs and counts: trouble once as it begins, changes and ends, not at every tick."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.services.following import Follower
@@ -15,12 +12,7 @@ from tests.unit.services.world import World
 
 Logs = list[Any]
 
-
-@pytest.fixture(autouse=True)
-def logs() -> Iterator[Logs]:
-    structlog.reset_defaults()
-    with capture_logs() as captured:
-        yield captured
+pytestmark = pytest.mark.usefixtures("logs")
 
 
 def tick(ticker: Ticker) -> None:
