@@ -85,6 +85,13 @@ class ClientRepresentation(Representation):
     """Names."""
 
 
+class ClientServices(Representation):
+    """What a client offers besides logins; None where Keycloak does not tell."""
+
+    service_accounts_enabled: bool | None = None
+    authorization_services_enabled: bool | None = None
+
+
 class OwnedClientRepresentation(Representation):
     """A client with what tells whether it is ours, as an admin sees it."""
 
@@ -334,6 +341,7 @@ USERS: TypeAdapter[list[User]] = TypeAdapter(list[_User], config=_OF_USERS)
 USER: TypeAdapter[User] = TypeAdapter(_User, config=_OF_USERS)
 CLIENTS = TypeAdapter(list[ClientRepresentation], config=_QUIET)
 EXPORT = TypeAdapter(PartialExport)
+CLIENT_SERVICES = TypeAdapter(ClientServices)
 OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation], config=_QUIET)
 SCREEN_CLIENTS = TypeAdapter(list[ScreenClientRepresentation], config=_QUIET)
 OWNED_ROLE = TypeAdapter(OwnedRoleRepresentation)
@@ -344,6 +352,7 @@ ADMIN_EVENTS = TypeAdapter(list[AdminEventRepresentation], config=_QUIET)
 ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)
 FLOWS = TypeAdapter(FlowsExport)
+TOP_FLOWS = TypeAdapter(list[FlowRepresentation], config=_QUIET)
 SESSIONS = TypeAdapter(list[SessionRepresentation], config=_QUIET)
 SCOPES = TypeAdapter(list[ScopeRepresentation], config=_QUIET)
 OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=_QUIET)
