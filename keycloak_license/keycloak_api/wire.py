@@ -189,6 +189,12 @@ class FlowRepresentation(Representation):
     authentication_executions: tuple[ExecutionRepresentation, ...] = ()
 
 
+class AuthenticatorRepresentation(Representation):
+    """An authenticator that this Keycloak has."""
+
+    id: str
+
+
 class ConfigRepresentation(Representation):
     """What an authenticator is told."""
 
@@ -353,6 +359,7 @@ ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)
 FLOWS = TypeAdapter(FlowsExport)
 TOP_FLOWS = TypeAdapter(list[FlowRepresentation], config=_QUIET)
+AUTHENTICATORS = TypeAdapter(list[AuthenticatorRepresentation], config=_QUIET)
 SESSIONS = TypeAdapter(list[SessionRepresentation], config=_QUIET)
 SCOPES = TypeAdapter(list[ScopeRepresentation], config=_QUIET)
 OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=_QUIET)
