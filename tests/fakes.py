@@ -127,11 +127,11 @@ class SimulatedRealm:
 
     # What the program does.
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
         """Return what `keycloak_api.reader` would: all roles, and who holds those that count."""
         self._refuse_when_cut_off()
         self.reads += 1
-        return self._snapshot(applications)
+        return self._snapshot(applications, group_paths)
 
     def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
         """Return the same; the drift is what no event has told, and here everything is told."""
@@ -152,7 +152,9 @@ class SimulatedRealm:
         self._refuse_when_cut_off()
         return GrantTimes({who: at for who, at in self.granted_at.items() if since is None or at >= since})
 
-    def _snapshot(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def _snapshot(
+        self, applications: Sequence[Application], group_paths: Sequence[str] = ()
+    ) -> RealmSnapshot:
         composites = {parent: frozenset(children) for parent, children in self._composites.items()}
         asked = [*applications, *([MANAGERS] if self.terms.mode is Enforcement.DISABLE else [])]
         own = {role.id: role.name for role in self._roles.values() if self.terms.is_own(role)}
@@ -162,7 +164,8 @@ class SimulatedRealm:
         role_ids = containing_roles(composites, counted)
         role_users = {role_id: self._listed(self._user_roles, role_id) for role_id in role_ids}
         role_groups = {role_id: _having(self._group_roles, role_id) for role_id in role_ids}
-        group_ids = self._with_descendants(frozenset().union(*role_groups.values()))
+        named = {group.id for group in self._groups.values() if group.path in group_paths}
+        group_ids = self._with_descendants(frozenset(named).union(*role_groups.values()))
         group_members = {group_id: self._listed(self._user_groups, group_id) for group_id in group_ids}
         seen = frozenset().union(*role_users.values(), *group_members.values())
         return RealmSnapshot(

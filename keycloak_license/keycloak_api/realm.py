@@ -13,7 +13,7 @@ from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.enforcement import Enforcer, OwnThings
 from keycloak_license.keycloak_api.events import date_grants, list_events, to_milliseconds
 from keycloak_license.keycloak_api.following import Following
-from keycloak_license.keycloak_api.reader import read_realm
+from keycloak_license.keycloak_api.reader import Wanted, read_realm
 from keycloak_license.keycloak_api.rereading import reread_users
 from keycloak_license.keycloak_api.writer import BeforeWrite, ensure_writable, write_attributes
 from keycloak_license.model.application import Application
@@ -43,9 +43,10 @@ class KeycloakRealm:
         self._last_read: RealmSnapshot | None = None
         """What is known of clients and roles, so that they need not be looked up again."""
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
         """See `reader.read_realm`."""
-        self._last_read = self._read(applications)
+        wanted = Wanted(applications, self._terms, group_paths)
+        self._last_read = read_realm(self.client, wanted, self._progress)
         return self._last_read
 
     def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
@@ -68,7 +69,7 @@ class KeycloakRealm:
         return date_grants(events)
 
     def _read(self, applications: Sequence[Application], known: RealmSnapshot | None = None) -> RealmSnapshot:
-        return read_realm(self.client, applications, self._terms, self._progress, known)
+        return read_realm(self.client, Wanted(applications, self._terms), self._progress, known)
 
     def read_attributes(self) -> Mapping[str, str]:
         """Return the realm's attributes only."""

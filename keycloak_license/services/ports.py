@@ -28,11 +28,25 @@ from keycloak_license.model.session import AuditEntry, LoginAttempt, LoginClient
 BeforeWrite = Callable[[], None]
 
 
-class Realm(Protocol):
+class Witness(Protocol):
+    """Who is asked again before a plan is believed."""
+
+    def date_grants(self, since: datetime | None) -> GrantTimes:
+        """Return when admins gave something to whom, as far as that is known; `since` limits the search."""
+
+    def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
+        """Read users one by one, with the effective roles that the applications count."""
+
+
+class Realm(Witness, Protocol):
     """One realm of a Keycloak."""
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
-        """Read who holds the applications' roles; what could not be read is in `gaps`."""
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
+        """Read who holds the applications' roles; what could not be read is in `gaps`.
+
+        Also read the groups of those paths with everything below them, as far as they exist, though they
+        may grant nothing.
+        """
 
     def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
         """Read the same, and remember it, so that `refresh` can tell what came after."""
@@ -44,9 +58,6 @@ class Realm(Protocol):
         account of what does.
         """
 
-    def date_grants(self, since: datetime | None) -> GrantTimes:
-        """Return when admins gave something to whom, as far as that is known; `since` limits the search."""
-
     def read_attributes(self) -> Mapping[str, str]:
         """Read the realm's attributes only."""
 
@@ -55,9 +66,6 @@ class Realm(Protocol):
 
     def ensure_writable(self) -> None:
         """Raise `MissingRightError` when attributes could not be written; writes nothing."""
-
-    def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
-        """Read users one by one, with the effective roles that the applications count."""
 
     def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
         """Carry out attribute changes; no call at all when there are none.

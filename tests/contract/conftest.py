@@ -42,7 +42,9 @@ class BothWays:
     def __init__(self, full: Realm, view_only: Realm, followed: Realm) -> None:
         self._full, self._view_only, self._followed = full, view_only, followed
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
+        if group_paths:
+            return self._read_named(applications, group_paths)
         snapshot, same = self._full.read(applications), self._view_only.read(applications)
         refreshed = self._followed.refresh(applications)
         followed = self._followed.follow(applications)
@@ -52,6 +54,11 @@ class BothWays:
         # What is missing is told by what could not be asked, and that depends on the way.
         assert replace(_timeless(same), gaps=()) == replace(_timeless(snapshot), gaps=())
         assert same.is_complete == snapshot.is_complete
+        return snapshot
+
+    def _read_named(self, applications: Sequence[Application], group_paths: Sequence[str]) -> RealmSnapshot:
+        snapshot = self._full.read(applications, group_paths)
+        assert _timeless(self._view_only.read(applications, group_paths)) == _timeless(snapshot)
         return snapshot
 
     def follow(self, applications: Sequence[Application]) -> RealmSnapshot:

@@ -128,9 +128,9 @@ class WatchedRealm(Unfollowed):
     look: Look
     journal: Journal
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
         self.stage.reach("before", "read")
-        snapshot = self.side.read(applications)
+        snapshot = self.side.read(applications, group_paths)
         self.look.see(self.side, snapshot)
         self.stage.reach("after", "read")
         return snapshot
