@@ -10,6 +10,7 @@ from typing import Protocol
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.license import License
+from keycloak_license.model.logins import LoginReading, LoginSearch
 from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.notice import NO_TELLING, Channel, Delivery, Outcome, Telling
 from keycloak_license.model.realm import GrantTimes, RealmSnapshot, Rereading, User
@@ -46,6 +47,9 @@ class Realm(Protocol):
 
     def date_grants(self, since: datetime | None) -> GrantTimes:
         """Return when admins gave something to whom, as far as that is known; `since` limits the search."""
+
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        """Read who has logged in when, as far as Keycloak knows it; what is not known is in `gaps`."""
 
     def read_attributes(self) -> Mapping[str, str]:
         """Read the realm's attributes only."""
