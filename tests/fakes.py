@@ -35,6 +35,7 @@ from keycloak_license.model.enforcement import (
     is_gate_role,
 )
 from keycloak_license.model.license import License
+from keycloak_license.model.logins import LoginReading, LoginSearch
 from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.notice import NO_TELLING, Telling
 from keycloak_license.model.realm import (
@@ -60,6 +61,7 @@ from keycloak_license.model.record import (
 from keycloak_license.model.seat import Claim
 from keycloak_license.services.ports import BeforeWrite
 from tests.fake_enforcement import SimulatedGate, carry_out
+from tests.fake_logins import SimulatedLogins
 from tests.fake_outbox import MemoryOutbox
 from tests.fake_sessions import MemoryAudit, MemorySessions
 from tests.instants import in_utc
@@ -105,6 +107,8 @@ class SimulatedRealm:
     """Whether there is a client of ours for roles."""
     has_events: bool = True
     """Whether account is kept of what admins change."""
+    logins: SimulatedLogins = field(default_factory=SimulatedLogins)
+    """Who has logged in, and what is known of it."""
     granted_at: dict[str, datetime] = field(default_factory=dict)
     """When admins gave something to users, for those of whom the test says so."""
     _is_followed: bool = False
@@ -151,6 +155,10 @@ class SimulatedRealm:
     def date_grants(self, since: datetime | None) -> GrantTimes:
         self._refuse_when_cut_off()
         return GrantTimes({who: at for who, at in self.granted_at.items() if since is None or at >= since})
+
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        self._refuse_when_cut_off()
+        return self.logins.read(search)
 
     def _snapshot(
         self, applications: Sequence[Application], group_paths: Sequence[str] = ()
@@ -593,6 +601,9 @@ class Unfollowed:
 
     def date_grants(self, since: datetime | None) -> GrantTimes:
         return NO_GRANT_TIMES
+
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        raise AssertionError("Logins were read")
 
 
 def unfenced() -> None:

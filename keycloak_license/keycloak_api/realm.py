@@ -13,12 +13,14 @@ from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.enforcement import Enforcer, OwnThings
 from keycloak_license.keycloak_api.events import date_grants, list_events, to_milliseconds
 from keycloak_license.keycloak_api.following import Following
+from keycloak_license.keycloak_api.logins import read_logins
 from keycloak_license.keycloak_api.reader import Wanted, read_realm
 from keycloak_license.keycloak_api.rereading import reread_users
 from keycloak_license.keycloak_api.writer import BeforeWrite, ensure_writable, write_attributes
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
+from keycloak_license.model.logins import LoginReading, LoginSearch
 from keycloak_license.model.measures import Measure, Refusal
 from keycloak_license.model.progress import Progress, no_progress
 from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, Rereading, User
@@ -67,6 +69,10 @@ class KeycloakRealm:
         except (MissingRightError, RejectedRequestError):
             return NO_GRANT_TIMES
         return date_grants(events)
+
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        """See `logins.read_logins`."""
+        return read_logins(self.client, search)
 
     def _read(self, applications: Sequence[Application], known: RealmSnapshot | None = None) -> RealmSnapshot:
         return read_realm(self.client, Wanted(applications, self._terms), self._progress, known)

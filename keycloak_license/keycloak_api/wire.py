@@ -223,6 +223,37 @@ class SessionRepresentation(Representation):
     id: str
     user_id: str | None = None
     clients: dict[str, str] = Field(default_factory=dict)
+    last_access: int | None = None
+    """In milliseconds since 1970; in the list of a client, when that client was used."""
+
+
+class SessionStats(Representation):
+    """How many sessions a client has."""
+
+    id: str
+    client_id: str
+    active: int = 0
+    offline: int = 0
+
+
+class EventsConfig(Representation):
+    """Which user events a realm keeps, and how long."""
+
+    events_enabled: bool = False
+    events_expiration: int | None = None
+    """In seconds; none or 0 is for ever."""
+    enabled_event_types: tuple[str, ...] = ()
+
+
+class LoginEventRepresentation(Representation):
+    """That a user has logged in."""
+
+    id: str
+    time: int
+    """In milliseconds since 1970."""
+    type: str
+    user_id: str | None = None
+    client_id: str | None = None
 
 
 class SystemInfo(Representation):
@@ -346,6 +377,9 @@ ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)
 FLOWS = TypeAdapter(FlowsExport)
 SESSIONS = TypeAdapter(list[SessionRepresentation], config=_QUIET)
+SESSION_STATS = TypeAdapter(list[SessionStats], config=_QUIET)
+EVENTS_CONFIG = TypeAdapter(EventsConfig)
+LOGIN_EVENTS = TypeAdapter(list[LoginEventRepresentation], config=_QUIET)
 SCOPES = TypeAdapter(list[ScopeRepresentation], config=_QUIET)
 OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=_QUIET)
 """For what has to be sent back whole."""

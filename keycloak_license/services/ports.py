@@ -10,6 +10,7 @@ from typing import Protocol
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.license import License
+from keycloak_license.model.logins import LoginReading, LoginSearch
 from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.notice import NO_TELLING, Channel, Delivery, Outcome, Telling
 from keycloak_license.model.realm import GrantTimes, RealmSnapshot, Rereading, User
@@ -57,6 +58,9 @@ class Realm(Witness, Protocol):
         None where only a full read can tell: nothing is remembered, too much has changed, or nobody keeps
         account of what does.
         """
+
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        """Read who has logged in when, as far as Keycloak knows it; what is not known is in `gaps`."""
 
     def read_attributes(self) -> Mapping[str, str]:
         """Read the realm's attributes only."""

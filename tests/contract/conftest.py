@@ -13,6 +13,7 @@ from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.enforcement import Enforcement
+from keycloak_license.model.logins import LoginReading, LoginSearch
 from keycloak_license.model.measures import Measure, Refusal, RoleCreated
 from keycloak_license.model.realm import GrantTimes, RealmSnapshot, Rereading, User
 from keycloak_license.services.ports import BeforeWrite, Ledger, Realm
@@ -69,6 +70,9 @@ class BothWays:
 
     def date_grants(self, since: datetime | None) -> GrantTimes:
         return self._full.date_grants(since)
+
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        return self._full.read_logins(search)
 
     def read_attributes(self) -> Mapping[str, str]:
         attributes = self._full.read_attributes()
