@@ -15,7 +15,19 @@ import typer
 from typer.exceptions import TyperException
 
 from keycloak_license import __version__
-from keycloak_license.cli import demo, doctor, idle, init, licenses, members, run, sync, what_if
+from keycloak_license.cli import (
+    demo,
+    doctor,
+    duplicates,
+    idle,
+    init,
+    licenses,
+    members,
+    offline,
+    run,
+    sync,
+    what_if,
+)
 from keycloak_license.cli.invocation import Invocation
 from keycloak_license.cli.vendor import vendor_app
 from keycloak_license.errors import KeycloakLicenseError
@@ -32,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for module in (demo, init, doctor, sync, run, licenses, members, what_if, idle):
+for module in (demo, init, doctor, sync, run, licenses, members, what_if, idle, offline, duplicates):
     module.register(app)
 app.add_typer(vendor_app)
 

@@ -92,6 +92,7 @@ def read_realm(
         locale=realm.locale,
         server_time=server_time,
         silent_providers=silence.providers,
+        providers={each.id: each.name for each in structure.providers},
         gaps=(*holders.gaps, *silence.gaps),
         has_own_client=own.has_client,
         client_ids={each.client_id: each.id for each in structure.clients},

@@ -343,9 +343,16 @@ _QUIET = ConfigDict(hide_input_in_errors=True)
 """For lists; models say so themselves. What people are called has no place in a traceback."""
 
 
+_USER_FIELDS = {
+    "created_at": "createdTimestamp",
+    "provider_id": "federationLink",
+    "email_verified": "emailVerified",
+}
+
+
 def _user_field(name: str) -> str:
     """Return what Keycloak calls a field of `User`."""
-    return {"created_at": "createdTimestamp", "provider_id": "federationLink"}.get(name, name)
+    return _USER_FIELDS.get(name, name)
 
 
 def _with_provider(user: User) -> User:

@@ -22,6 +22,8 @@ class User:
     """``createdTimestamp`` in milliseconds since 1970; None for some federated users."""
     provider_id: str | None = None
     """The user storage provider the account comes from; None for one of Keycloak's own."""
+    email_verified: bool = False
+    """Whether Keycloak was told that the address is his."""
 
 
 def provider_of(user_id: str) -> str | None:
@@ -101,6 +103,8 @@ class RealmSnapshot:
     silent_providers: Mapping[str, str] = field(default_factory=dict)
     """A sentence for each user storage provider, by id, that is switched off or cannot be tested: nothing
     is known of its own users."""
+    providers: Mapping[str, str] = field(default_factory=dict)
+    """The name of each user storage provider, by id."""
     gaps: tuple[str, ...] = ()
     """One sentence for each thing that could not be read: anybody may be missing."""
     client_ids: Mapping[str, str] = field(default_factory=dict)

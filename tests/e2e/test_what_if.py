@@ -29,7 +29,7 @@ PEOPLE = {
     "gus": {"groups": ["/AGENTS"]},
     "hal": {"groups": ["/AGENTS/NIGHT"], "enabled": False},
 }
-REALM = {
+REALM: dict[str, Any] = {
     "users": [
         {"username": name, "enabled": True, "createdTimestamp": 1_700_000_000_000 + place, **facts}
         for place, (name, facts) in enumerate(PEOPLE.items())
