@@ -3,7 +3,8 @@
 In: a client; out: snapshots and written attributes. Made by `bootstrap`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from urllib.parse import quote
 
@@ -94,6 +95,14 @@ class KeycloakRealm:
             return self.client.get(f"users/{quote(name, safe='')}", wire.USER)
         except NotThereError:
             return None
+
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the names of the users who are there, by id; a request for each."""
+        found: dict[str, str] = {}
+        for user_id in user_ids:
+            with suppress(NotThereError):
+                found[user_id] = self.client.get(f"users/{quote(user_id, safe=':')}", wire.USER).username
+        return found
 
     def ensure_writable(self) -> None:
         """See `writer.ensure_writable`."""

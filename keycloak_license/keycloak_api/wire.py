@@ -132,6 +132,14 @@ class MappingsRepresentation(Representation):
         return frozenset(role.id for role in (*self.realm_mappings, *of_clients))
 
 
+class AuthDetailsRepresentation(Representation):
+    """Who was logged in."""
+
+    realm_id: str | None = None
+    """The realm whose user he is, as the event calls its own."""
+    user_id: str | None = None
+
+
 class AdminEventRepresentation(Representation):
     """That an admin has changed something."""
 
@@ -143,6 +151,8 @@ class AdminEventRepresentation(Representation):
     resource_type: str | None = None
     resource_path: str | None = None
     """Below the realm; the realm itself has none."""
+    realm_id: str | None = None
+    auth_details: AuthDetailsRepresentation | None = None
 
     @property
     def key(self) -> str:

@@ -98,7 +98,8 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
         claims = claims_of[application.id]
         allocation, endings = _allocate(inputs, application, claims)
         allocations.append(allocation)
-        changes.extend(plan_seats(allocation, claims, endings, inputs.standing))
+        seats = plan_seats(allocation, claims, endings, inputs.standing)
+        changes.extend(_with_grant(change, inputs.granted_at) for change in seats)
         held.extend(endings.held)
         unconfirmed.extend(endings.unconfirmed)
     enforcement = _enforcement_inputs(inputs, allocations)
@@ -145,6 +146,11 @@ def _plan_tidings(
             is_failing=inputs.is_failing,
         )
     )
+
+
+def _with_grant(change: SeatChange, times: GrantTimes) -> SeatChange:
+    grant = times.grants.get(change.claim.user_id)
+    return replace(change, grant=grant) if grant and _is_arrival(change) else change
 
 
 def _is_arrival(change: Change) -> bool:

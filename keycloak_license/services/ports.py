@@ -3,7 +3,7 @@
 Satisfied by shape: `keycloak_api.realm` and `ledger.store` in earnest, `tests/fakes.py` in tests.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -67,6 +67,9 @@ class Realm(Witness, Protocol):
 
     def find_user(self, name: str) -> User | None:
         """Return the user of that exact username or id, None when there is none."""
+
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the names of those of these users who are there, by id; a request for each."""
 
     def ensure_writable(self) -> None:
         """Raise `MissingRightError` when attributes could not be written; writes nothing."""
@@ -154,6 +157,15 @@ class Ledger(Protocol):
         """Keep licences, and take the replaced ones out of force at the instant of the first one's import.
 
         One transaction, refused like `record_sync`; a file that is in force already is not kept twice.
+        """
+
+    def remove_seat_events(self, lease: Lease, before: datetime) -> None:
+        """Forget the history of claims that is dated before an instant; refused like `record_sync`."""
+
+    def forget_users(self, lease: Lease, pseudonyms: Mapping[str, str]) -> None:
+        """Put a pseudonym in the place of each user, by id, wherever seat events name him.
+
+        As one who gave something he is not named at all. Refused like `record_sync`.
         """
 
     def seat_events(

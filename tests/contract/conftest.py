@@ -1,6 +1,6 @@
 """Each test of the contract runs on the simulator and on the real thing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -83,6 +83,11 @@ class BothWays:
         user = self._full.find_user(name)
         assert self._view_only.find_user(name) == user
         return user
+
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        names = self._full.read_usernames(user_ids)
+        assert self._view_only.read_usernames(user_ids) == names
+        return names
 
     def ensure_writable(self) -> None:
         self._full.ensure_writable()
