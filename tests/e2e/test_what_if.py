@@ -19,7 +19,7 @@ APPLICATIONS = {
     },
     "QM": {"name": "Quality Management", "roles": ["QM_*"]},
 }
-PEOPLE = {
+PEOPLE: dict[str, dict[str, Any]] = {
     "ann": {"realmRoles": ["WFM_AGENT"]},
     "bob": {"realmRoles": ["WFM_AGENT"], "groups": ["/STAFF/DAY"]},
     "cid": {"groups": ["/STAFF"]},
