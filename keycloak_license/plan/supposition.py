@@ -136,8 +136,8 @@ def _explain_same(
     if isinstance(supposition.holder, Group):
         if same:
             yield (
-                f"Of the {len(touched)} members of {supposition.holder.label} and of the groups below, "
-                f"{len(same)} need a seat of {application.id} with or without it"
+                f"{len(same)} of the {len(touched)} members of {supposition.holder.label} and of the groups "
+                f"below it are consumers of {application.id} with or without it"
             )
     elif same:
         path = " → ".join(paths_by_user(realms[supposition.is_taken], application)[same[0]][0])
