@@ -143,7 +143,8 @@ def read_export(path: Path, realm: str | None) -> RealmExport:
     if not export.federated_users and next(people, None) is None:
         raise ConfigurationError(
             f"The export {path} of realm {export.realm} holds no users, so nobody can be counted (a partial "
-            f"export of the admin console never has any): make one with {HOW_TO_EXPORT}"
+            "export of the admin console never has any, a folder has them in files of their own): name the "
+            f"folder, or make one with {HOW_TO_EXPORT}"
         )
     return export
 
@@ -316,8 +317,7 @@ class _Reading:
 
     def _gaps(self) -> tuple[str, ...]:
         return tuple(
-            f"two groups have the path {path}, so that an export cannot tell who is in which, and everybody "
-            "counts as in both"
+            f"two groups have the path {path}, so everybody in one of them counts as in both"
             for path, ids in self._group_ids.items()
             if len(ids) > 1
         )
@@ -331,8 +331,8 @@ class _Reading:
 
     def _silent_providers(self) -> dict[str, str]:
         return {
-            each.id: f"an export holds of user storage provider {each.name} only the users whom Keycloak has "
-            "imported, and none of the groups and roles that they have there"
+            each.id: f"of user storage provider {each.name} it holds only the users whom Keycloak has "
+            "imported, with the groups and roles that they had there at that time if it answered"
             for each in self._export.components.storage
         }
 

@@ -4,10 +4,10 @@ In: the users who consume and the allocations; out: a `DuplicateReport`. Called 
 Nothing is changed by it: which account to keep is for people to decide.
 """
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from keycloak_license.model.realm import User
 from keycloak_license.model.seat import Allocation
@@ -29,7 +29,7 @@ class Person:
     """Several accounts with one address, by username."""
 
     email: str
-    """As it is compared, see `normalized`."""
+    """As the first of them has it."""
     accounts: tuple[Account, ...]
 
     @property
@@ -66,8 +66,8 @@ def find_duplicates(users: Mapping[str, User], allocations: Sequence[Allocation]
             by_address[address].append(account)
     shared = {address: accounts for address, accounts in by_address.items() if len(accounts) > 1}
     people = [
-        Person(address, tuple(sorted(same, key=lambda each: (each.user.username, each.user.id))))
-        for address, accounts in shared.items()
+        Person(same[0].user.email or "", tuple(same))
+        for accounts in shared.values()
         if len(same := _of_one_person(accounts)) > 1
     ]
     people.sort(key=lambda person: (-person.seats_saved, person.email))
@@ -76,19 +76,20 @@ def find_duplicates(users: Mapping[str, User], allocations: Sequence[Allocation]
 
 
 def normalized(email: str) -> str:
-    """Return an address so that two spellings of it are equal: case, Unicode form, blanks around it."""
-    folded = unicodedata.normalize("NFKC", email).casefold()
-    return unicodedata.normalize("NFKC", folded).strip()
+    """Return an address so that two spellings of it are equal, by Unicode's compatibility caseless match."""
+    folded = normalize("NFD", email).casefold()
+    return normalize("NFKD", normalize("NFKD", folded).casefold()).strip()
 
 
 def _of_one_person(accounts: Sequence[Account]) -> list[Account]:
+    """Return those of the accounts with one address that are certain to be one person's."""
     if any(account.user.provider_id for account in accounts):
         return list(accounts)
     return [account for account in accounts if account.user.email_verified]
 
 
 def _accounts(users: Mapping[str, User], allocations: Sequence[Allocation]) -> Iterator[Account]:
-    """Yield the accounts with a claim, as far as they were seen."""
+    """Yield the accounts with a claim, as far as they were seen, by username."""
     seats: defaultdict[str, list[str]] = defaultdict(list)
     waiting: defaultdict[str, list[str]] = defaultdict(list)
     for allocation in allocations:
@@ -96,6 +97,6 @@ def _accounts(users: Mapping[str, User], allocations: Sequence[Allocation]) -> I
             seats[claim.user_id].append(allocation.application)
         for claim in allocation.waiting:
             waiting[claim.user_id].append(allocation.application)
-    for user_id in seats.keys() | waiting.keys():
-        if user := users.get(user_id):
-            yield Account(user, tuple(seats.get(user_id, ())), tuple(waiting.get(user_id, ())))
+    claiming = (users[user_id] for user_id in seats.keys() | waiting.keys() if user_id in users)
+    for user in sorted(claiming, key=lambda user: (user.username, user.id)):
+        yield Account(user, tuple(seats.get(user.id, ())), tuple(waiting.get(user.id, ())))

@@ -23,11 +23,20 @@ def count_offline(
     The licence is that of `license_file`, else what the realm's own attributes hold.
     `LicenseRefusedError` when the file does not verify.
     """
-    seen = observe_in(terms, now, RealmRecord(terms.name), snapshot)
+    # What an export cannot hold is told once, in its own words: there is no seat that anybody could lose.
+    known = replace(snapshot, gaps=(), silent_providers={})
+    seen = observe_in(terms, now, RealmRecord(terms.name), known)
     licenses = seen.licenses
     if license_file is not None:
         licenses = (to_stored(terms.verifier.verify(license_file), now),)
     report = make_plan(terms, seen, licenses).report
-    # The planner needs an id, and makes one up where the realm has none.
-    published_id = adopt_id(snapshot.attributes.get(INSTALLATION_ID))
-    return replace(report, installation_id=published_id, synced_at=None)
+    gaps = (*snapshot.gaps, *snapshot.silent_providers.values())
+    return replace(
+        report,
+        # The planner needs an id, and makes one up where the realm has none.
+        installation_id=adopt_id(snapshot.attributes.get(INSTALLATION_ID)),
+        synced_at=None,
+        is_complete=not gaps,
+        gaps=gaps,
+        warnings=(*(f"The export does not tell everything: {gap}" for gap in gaps), *report.warnings),
+    )
