@@ -39,11 +39,11 @@ def members_csv(members: Sequence[Member]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADINGS)
     for member in members:
-        writer.writerow([member.claim.user_id, *(_harmless(cell) for cell in member_cells(member))])
+        writer.writerow([member.claim.user_id, *(harmless(cell) for cell in member_cells(member))])
     return text.getvalue()
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """Keep a spreadsheet from taking a name for a formula, or for the end of a row."""
     is_suspicious = cell.startswith(FORMULA_SIGNS) or cell[:1].isspace()
     # A return by itself is not put into quotes by `csv`.
