@@ -42,7 +42,7 @@ def space() -> Space:
 
 def require_braille() -> None:
     """Raise `ConfigurationError` where stdout cannot show what pictures are made of."""
-    encoding = sys.stdout.encoding or "ascii"
+    encoding = sys.stdout.encoding or "utf-8"
     try:
         "\u2824".encode(encoding)
     except UnicodeEncodeError:
