@@ -42,6 +42,9 @@ from keycloak_license.plan.own_roles import EnforcementInputs, seated_by_role
 from keycloak_license.plan.recovery import lacks_people
 
 FIRST_COME = "first_come"
+LIMIT_REDUCED, NOT_LICENSED = "limit_reduced", "not_licensed"
+DISPLACED = frozenset({LIMIT_REDUCED, NOT_LICENSED})
+"""Why somebody lost a seat that is no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,7 @@ def plan_seats(
 
 def _reason_displaced(application: str, standing: Standing) -> str:
     is_licensed = standing.license is not None and application in standing.license.scope
-    return "limit_reduced" if is_licensed else "not_licensed"
+    return LIMIT_REDUCED if is_licensed else NOT_LICENSED
 
 
 def _read_warnings(inputs: SyncInputs) -> Iterator[str]:
