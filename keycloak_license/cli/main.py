@@ -19,6 +19,7 @@ from keycloak_license.cli import (
     demo,
     doctor,
     duplicates,
+    health,
     history,
     idle,
     init,
@@ -45,7 +46,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for module in (demo, init, doctor, sync, run, licenses, members, what_if, history, idle, duplicates, offline):
+for module in (
+    demo,
+    init,
+    doctor,
+    sync,
+    run,
+    health,
+    licenses,
+    members,
+    what_if,
+    history,
+    idle,
+    duplicates,
+    offline,
+):
     module.register(app)
 app.add_typer(vendor_app)
 
