@@ -25,7 +25,7 @@ from keycloak_license.model.changes import (
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
 from keycloak_license.model.notice import Mark, Tidings
-from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, UserReading
+from keycloak_license.model.realm import NO_GRANT_TIMES, Grant, GrantTimes, RealmSnapshot, UserReading
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
 from keycloak_license.model.seat import NO_CONSENT, Allocation, Claim, Consent, HeldRelease
 from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_claims
@@ -102,7 +102,7 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
         allocation, endings = _allocate(inputs, application, claims)
         allocations.append(allocation)
         seats = plan_seats(allocation, claims, endings, inputs.standing)
-        changes.extend(_with_grant(change, inputs.granted_at) for change in seats)
+        changes.extend(_with_grants(seats, inputs.granted_at.grants))
         held.extend(endings.held)
         unconfirmed.extend(endings.unconfirmed)
     enforcement = _enforcement_inputs(inputs, allocations)
@@ -151,9 +151,15 @@ def _plan_tidings(
     )
 
 
-def _with_grant(change: SeatChange, times: GrantTimes) -> SeatChange:
-    grant = times.grants.get(change.claim.user_id)
-    return replace(change, grant=grant) if grant and _is_arrival(change) else change
+def _with_grants(changes: Sequence[SeatChange], grants: Mapping[str, Grant]) -> Sequence[SeatChange]:
+    """Return the changes, with what began each claim that is new."""
+    # Told of few, if of any: nobody else is to cost anything.
+    if not grants:
+        return changes
+    return [
+        replace(change, grant=grants.get(change.claim.user_id)) if _is_arrival(change) else change
+        for change in changes
+    ]
 
 
 def _is_arrival(change: Change) -> bool:

@@ -14,7 +14,9 @@ from keycloak_license.services.ports import Realm
 def name_grantors(realm: Realm, changes: Sequence[SeatChange]) -> list[SeatChange]:
     """Look the names up; who is a user of another realm stays an id, for we have no right to look there."""
     ids = {each.grant.by_id for each in changes if each.grant and each.grant.is_by_neighbour}
-    names = realm.read_usernames(sorted(ids)) if ids else {}
+    if not ids:
+        return list(changes)
+    names = realm.read_usernames(sorted(ids))
     return [
         replace(each, grant=replace(each.grant, by=names.get(each.grant.by_id)))
         if each.grant and each.grant.by_id in ids

@@ -24,6 +24,8 @@ def read_usage_history(
     Raises `ConfigurationError` for an application that is not configured.
     """
     application = find_application(managed.applications, application_id)
+    # What was before is forgotten, not quiet.
+    since = max(since, now - managed.history.keep)
     record, events = read_past(managed, application.id, since)
     inputs = UsageInputs(
         application=application.id,

@@ -1,6 +1,5 @@
 """`history` tells who gave the role, works while Keycloak is down, and forgets whom it is told to forget."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ def a_user(name: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def site(make_realm: MakeRealm, tmp_path: Path) -> Iterator[Site]:
+def site(make_realm: MakeRealm, tmp_path: Path) -> Site:
     """Two WFM seats; `anna.admin` is an administrator of the realm itself."""
     admin = a_user(
         "anna.admin",

@@ -27,11 +27,13 @@ def history_of(seats: int) -> RealmHistory:
     world = World()
     world.import_file(world.sign(scope={"WFM": seats}), NOON)
     eve = world.realm.create_user("eve.admin")
+    came: list[str] = []
     for day in range(1, 21):
         [user] = world.agents(f"user{day:02}")
+        came.append(user)
         world.realm.granted_at[user], world.realm.granted_by[user] = NOON + day * DAY, eve
         if day == 18:
-            world.realm.delete_user("user-2")
+            world.realm.delete_user(came[0])
         world.sync(NOON + day * DAY + timedelta(minutes=1))
     return read_history(world.managed, NOON + 20 * DAY + timedelta(hours=3), 30, "WFM")
 
