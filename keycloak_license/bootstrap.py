@@ -71,6 +71,7 @@ def open_realm(
         patience_seconds=patience_for(settings),
         notice_terms=settings.notice_terms(realm_name),
         enforcement=settings.enforcement_terms(realm_name),
+        history=settings.history.terms,
     )
 
 

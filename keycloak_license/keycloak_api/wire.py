@@ -132,6 +132,14 @@ class MappingsRepresentation(Representation):
         return frozenset(role.id for role in (*self.realm_mappings, *of_clients))
 
 
+class AuthDetailsRepresentation(Representation):
+    """Who was logged in."""
+
+    realm_id: str | None = None
+    """The realm whose user he is, as the event calls its own."""
+    user_id: str | None = None
+
+
 class AdminEventRepresentation(Representation):
     """That an admin has changed something."""
 
@@ -143,6 +151,8 @@ class AdminEventRepresentation(Representation):
     resource_type: str | None = None
     resource_path: str | None = None
     """Below the realm; the realm itself has none."""
+    realm_id: str | None = None
+    auth_details: AuthDetailsRepresentation | None = None
 
     @property
     def key(self) -> str:
@@ -223,6 +233,37 @@ class SessionRepresentation(Representation):
     id: str
     user_id: str | None = None
     clients: dict[str, str] = Field(default_factory=dict)
+    last_access: int | None = None
+    """In milliseconds since 1970; in the list of a client, when that client was used."""
+
+
+class SessionStats(Representation):
+    """How many sessions a client has."""
+
+    id: str
+    client_id: str
+    active: int = 0
+    offline: int = 0
+
+
+class EventsConfig(Representation):
+    """Which user events a realm keeps, and how long."""
+
+    events_enabled: bool = False
+    events_expiration: int | None = None
+    """In seconds; none or 0 is for ever."""
+    enabled_event_types: tuple[str, ...] = ()
+
+
+class LoginEventRepresentation(Representation):
+    """That a user has logged in."""
+
+    id: str
+    time: int
+    """In milliseconds since 1970."""
+    type: str
+    user_id: str | None = None
+    client_id: str | None = None
 
 
 class SystemInfo(Representation):
@@ -342,6 +383,7 @@ _OF_USERS = ConfigDict(alias_generator=_user_field, hide_input_in_errors=True)
 REALM = TypeAdapter(RealmRepresentation)
 ROLES = TypeAdapter(list[RoleRepresentation], config=_QUIET)
 GROUPS = TypeAdapter(list[GroupRepresentation], config=_QUIET)
+GROUP = TypeAdapter(GroupRepresentation)
 USERS: TypeAdapter[list[User]] = TypeAdapter(list[_User], config=_OF_USERS)
 USER: TypeAdapter[User] = TypeAdapter(_User, config=_OF_USERS)
 CLIENTS = TypeAdapter(list[ClientRepresentation], config=_QUIET)
@@ -357,6 +399,9 @@ ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)
 FLOWS = TypeAdapter(FlowsExport)
 SESSIONS = TypeAdapter(list[SessionRepresentation], config=_QUIET)
+SESSION_STATS = TypeAdapter(list[SessionStats], config=_QUIET)
+EVENTS_CONFIG = TypeAdapter(EventsConfig)
+LOGIN_EVENTS = TypeAdapter(list[LoginEventRepresentation], config=_QUIET)
 SCOPES = TypeAdapter(list[ScopeRepresentation], config=_QUIET)
 OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=_QUIET)
 """For what has to be sent back whole."""

@@ -60,6 +60,20 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """That one person gave a user all that he was given."""
+
+    at: datetime
+    """When he was first given something, by Keycloak's clock."""
+    by_id: str
+    """Who gave it, as Keycloak knows him."""
+    is_by_neighbour: bool = False
+    """Whether he is a user of the same realm, so that his name can be looked up."""
+    by: str | None = None
+    """His name, where it was looked up."""
+
+
+@dataclass(frozen=True, slots=True)
 class GrantTimes:
     """When Keycloak's admin events say that something was given, by Keycloak's clock."""
 
@@ -67,6 +81,8 @@ class GrantTimes:
     """By user id."""
     structure: datetime | None = None
     """When a role was first given to a group or put into a composite, and so to many at once."""
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    """By user id, where it was one person alone who gave him everything."""
 
 
 NO_GRANT_TIMES = GrantTimes()

@@ -15,6 +15,7 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE
 from keycloak_license.model.audience import NO_NOTICES, NoticeTerms
 from keycloak_license.model.enforcement import MANAGERS, OBSERVE_ONLY, EnforcementTerms
+from keycloak_license.model.history import DEFAULT_TERMS, HistoryTerms
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, UserReading
 from keycloak_license.model.record import RealmRecord, StoredLicense
@@ -44,6 +45,8 @@ class RealmTerms:
     warnings: tuple[str, ...] = ()
     """What is known to be wrong with its configuration; part of every report."""
     enforcement: EnforcementTerms = OBSERVE_ONLY
+    history: HistoryTerms = DEFAULT_TERMS
+    """How long what happened is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
