@@ -20,6 +20,7 @@ from keycloak_license.cli.output import (
     usage_table,
 )
 from keycloak_license.keycloak_api.export import read_export
+from keycloak_license.keycloak_api.export_snapshot import snapshot_of
 from keycloak_license.license_file.envelope import read_license_file
 from keycloak_license.services.documents import status_document
 from keycloak_license.services.offline import count_offline
@@ -51,7 +52,7 @@ def offline(
     exported = read_export(export, realm)
     settings = invocation_of(context).settings(needs_client_secret=False, realm=exported.realm)
     terms = realm_terms(settings, exported.realm)
-    report = count_offline(terms, exported.to_snapshot(terms.enforcement), content, now())
+    report = count_offline(terms, snapshot_of(exported, terms.enforcement), content, now())
     if as_json:
         print_json(status_document(report))
         return

@@ -1,12 +1,11 @@
 """Realm exports of `kc.sh export`: one file for one or several realms, or a folder.
 
-In: a path; out: a `RealmExport`, and from that the `RealmSnapshot` that a live read of the same realm would
-be. Called by `cli.offline`; no server is asked. An export names roles and groups by name and path, so ids
-are looked up, or made where an export written by hand has none.
+In: a path; out: a `RealmExport`, checked for shape. Called by `cli.offline`; `export_snapshot` makes a
+snapshot of it. Where people wrote it by hand and left ids out, they are made.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -15,21 +14,21 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.keycloak_api import wire
-from keycloak_license.model.enforcement import MARK, EnforcementTerms, disabled_by_us
-from keycloak_license.model.realm import Group, RealmSnapshot, Role, User, provider_of
+from keycloak_license.model.realm import User, provider_of
 
 HOW_TO_EXPORT = "kc.sh export --realm NAME --file FILE"
 T = TypeVar("T")
 
 
-def _made_id() -> str:
+def made_id() -> str:
+    """Return an id that nothing else has."""
     return str(uuid4())
 
 
 class ExportedRole(wire.ExportedRole):
     """A role, written by hand maybe."""
 
-    id: str = Field(default_factory=_made_id)
+    id: str = Field(default_factory=made_id)
 
 
 class ExportedRoles(wire.Representation):
@@ -42,7 +41,7 @@ class ExportedRoles(wire.Representation):
 class ExportedGroup(wire.ExportedGroup):
     """A group, written by hand maybe."""
 
-    id: str = Field(default_factory=_made_id)
+    id: str = Field(default_factory=made_id)
     path: str = ""
     name: str
     sub_groups: "tuple[ExportedGroup, ...]" = ()
@@ -51,7 +50,7 @@ class ExportedGroup(wire.ExportedGroup):
 class ExportedClient(wire.ClientRepresentation):
     """A client, written by hand maybe."""
 
-    id: str = Field(default_factory=_made_id)
+    id: str = Field(default_factory=made_id)
 
 
 class NamedRole(wire.Representation):
@@ -60,8 +59,8 @@ class NamedRole(wire.Representation):
     name: str
 
 
-class ExportedUser(wire.Representation):
-    """What one user has directly."""
+class ExportedUser(wire.RoleHolder):
+    """A user with what he has directly."""
 
     id: str | None = None
     username: str | None = None
@@ -72,16 +71,8 @@ class ExportedUser(wire.Representation):
     created_timestamp: int | None = None
     federation_link: str | None = None
     service_account_client_id: str | None = None
-    realm_roles: tuple[str, ...] = ()
-    client_roles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     groups: tuple[str, ...] = ()
     """Paths."""
-
-    def role_names(self) -> Iterator[wire.RoleName]:
-        """Yield the roles, each with the client that it belongs to."""
-        yield from ((None, name) for name in self.realm_roles)
-        for client_id, names in self.client_roles.items():
-            yield from ((client_id, name) for name in names)
 
     def to_user(self) -> User:
         """Return the user; without an id his name is one, for no two users have the same."""
@@ -122,10 +113,6 @@ class RealmExport(UsersFile):
     internationalization_enabled: bool = False
     default_locale: str | None = None
 
-    def to_snapshot(self, terms: EnforcementTerms) -> RealmSnapshot:
-        """Return what a live read would show; `ConfigurationError` when it names what it does not hold."""
-        return _Reading(self).to_snapshot(terms)
-
 
 _QUIET = ConfigDict(hide_input_in_errors=True)
 _REALMS = TypeAdapter(tuple[RealmExport, ...], config=_QUIET)
@@ -163,13 +150,15 @@ def _read_folder(path: Path, realm: str | None) -> RealmExport:
     found = {file.name.removesuffix("-realm.json"): file for file in sorted(path.glob("*-realm.json"))}
     file = _choose(path, found, realm)
     export = _parse(file, _content(file), _REALM)
-    users, federated = list(export.users), list(export.federated_users)
-    for kind in ("users", "federated-users"):
-        for part in _numbered(path, f"{export.realm}-{kind}-"):
-            content = _parse(part, _content(part), _USERS)
-            users += content.users
-            federated += content.federated_users
-    return export.model_copy(update={"users": tuple(users), "federated_users": tuple(federated)})
+    parts = [
+        _parse(part, _content(part), _USERS)
+        for kind in ("users", "federated-users")
+        for part in _numbered(path, f"{export.realm}-{kind}-")
+    ]
+    everybody: list[UsersFile] = [export, *parts]
+    users = tuple(user for each in everybody for user in each.users)
+    federated_users = tuple(user for each in everybody for user in each.federated_users)
+    return export.model_copy(update={"users": users, "federated_users": federated_users})
 
 
 def _choose(path: Path, found: Mapping[str, T], realm: str | None) -> T:
@@ -223,124 +212,3 @@ def _explain(error: ValidationError) -> str:
         return f"is not valid JSON ({first['msg'].removeprefix('Invalid JSON: ')})"
     where = ".".join(str(step) for step in first["loc"])
     return f"is not a realm export ({where or 'the whole'}: {first['msg'][:1].lower()}{first['msg'][1:]})"
-
-
-class _Reading:
-    """Turns names and paths into ids, and lists of what each user has into who has each thing."""
-
-    def __init__(self, export: RealmExport) -> None:
-        self._export = export
-        self._roles: dict[str, Role] = {}
-        self._role_ids: dict[wire.RoleName, str] = {}
-        self._groups: dict[str, Group] = {}
-        self._group_ids: dict[str, list[str]] = {}
-        """By path: names may hold slashes, so that two groups may have the same."""
-        self._exported_groups: list[ExportedGroup] = []
-
-    def to_snapshot(self, terms: EnforcementTerms) -> RealmSnapshot:
-        export = self._export
-        composites = self._read_roles()
-        self._read_groups()
-        everybody = [(each, each.to_user()) for each in (*export.users, *export.federated_users)]
-        role_users = _gather((user.id, map(self._role_id, each.role_names())) for each, user in everybody)
-        group_members = _gather((user.id, self._ids_of_groups(each.groups)) for each, user in everybody)
-        role_groups = _gather(
-            (each.id, map(self._role_id, each.role_names())) for each in self._exported_groups
-        )
-        has_own_client = any(
-            each.client_id == terms.client_id and MARK in each.attributes for each in export.clients
-        )
-        return RealmSnapshot(
-            realm=export.realm,
-            realm_id=export.id,
-            roles=self._roles,
-            composites=composites,
-            groups=self._groups,
-            users={user.id: user for _, user in everybody},
-            role_users=role_users,
-            role_groups=role_groups,
-            group_members=group_members,
-            service_accounts=self._service_accounts(),
-            default_role_id=self._role_id((None, export.default_role.name)) if export.default_role else None,
-            default_groups=frozenset(self._ids_of_groups(export.default_groups)),
-            attributes=export.attributes,
-            locale=export.default_locale if export.internationalization_enabled else None,
-            silent_providers=self._silent_providers(),
-            providers={each.id: each.name for each in export.components.storage},
-            gaps=self._gaps(),
-            client_ids={each.client_id: each.id for each in export.clients},
-            has_own_client=has_own_client,
-            disabled_here=disabled_by_us(terms, self._roles, role_users) if has_own_client else frozenset(),
-        )
-
-    def _read_roles(self) -> dict[str, frozenset[str]]:
-        roles = self._export.roles
-        exported = [
-            (Role(role.id, role.name, client_id), role)
-            for client_id, of_one in ((None, roles.realm), *roles.client.items())
-            for role in of_one
-        ]
-        for role, _ in exported:
-            self._add_role(role)
-        return {
-            role.id: frozenset(map(self._role_id, each.composites.role_names())) for role, each in exported
-        }
-
-    def _add_role(self, role: Role) -> str:
-        self._roles[role.id] = role
-        self._role_ids[role.client_id, role.name] = role.id
-        return role.id
-
-    def _role_id(self, name: wire.RoleName) -> str:
-        """Return a role's id; one that is only named is made, as Keycloak does when it imports the file."""
-        return self._role_ids.get(name) or self._add_role(Role(_made_id(), name[1], name[0]))
-
-    def _read_groups(self) -> None:
-        todo: list[tuple[ExportedGroup, Group | None]] = [(each, None) for each in self._export.groups]
-        while todo:
-            exported, parent = todo.pop()
-            path = exported.path or f"{parent.path if parent else ''}/{exported.name}"
-            group = Group(exported.id, path, parent.id if parent else None)
-            self._groups[group.id] = group
-            self._group_ids.setdefault(path, []).append(group.id)
-            self._exported_groups.append(exported)
-            todo += [(child, group) for child in exported.sub_groups]
-
-    def _ids_of_groups(self, paths: Iterable[str]) -> Iterator[str]:
-        for path in paths:
-            if path not in self._group_ids:
-                raise ConfigurationError(
-                    f"The export of realm {self._export.realm} names a group {path} that it does not hold: "
-                    f"export the whole realm with {HOW_TO_EXPORT}"
-                )
-            yield from self._group_ids[path]
-
-    def _gaps(self) -> tuple[str, ...]:
-        return tuple(
-            f"two groups have the path {path}, so everybody in one of them counts as in both"
-            for path, ids in self._group_ids.items()
-            if len(ids) > 1
-        )
-
-    def _service_accounts(self) -> frozenset[str]:
-        """Return the accounts that their client knows; a name proves nothing."""
-        clients = {each.client_id for each in self._export.clients if each.service_accounts_enabled}
-        return frozenset(
-            each.to_user().id for each in self._export.users if each.service_account_client_id in clients
-        )
-
-    def _silent_providers(self) -> dict[str, str]:
-        return {
-            each.id: f"of user storage provider {each.name} it holds only the users whom Keycloak has "
-            "imported, with the groups and roles that they had there at that time if it answered"
-            for each in self._export.components.storage
-        }
-
-
-def _gather(having: Iterable[tuple[str, Iterable[str]]]) -> dict[str, frozenset[str]]:
-    """Return by thing who has it, from what each has."""
-    found: dict[str, set[str]] = {}
-    for owner, things in having:
-        for thing in things:
-            found.setdefault(thing, set()).add(owner)
-    return {thing: frozenset(owners) for thing, owners in found.items()}

@@ -308,18 +308,23 @@ class ExportedRoles(Representation):
     client: dict[str, tuple[ExportedRole, ...]] = Field(default_factory=dict)
 
 
-class ExportedGroup(Representation):
-    """A group in a realm export, with the roles it has directly."""
+class RoleHolder(Representation):
+    """Whoever has roles in a realm export, directly and by name; those of clients by client id."""
 
-    id: str
-    path: str
     realm_roles: tuple[str, ...] = ()
     client_roles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    sub_groups: "tuple[ExportedGroup, ...]" = ()
 
     def role_names(self) -> Iterator[RoleName]:
         """Yield the roles."""
         yield from _role_names(self.realm_roles, self.client_roles)
+
+
+class ExportedGroup(RoleHolder):
+    """A group in a realm export."""
+
+    id: str
+    path: str
+    sub_groups: "tuple[ExportedGroup, ...]" = ()
 
 
 class ExportedComponents(Representation):

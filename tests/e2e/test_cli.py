@@ -333,7 +333,15 @@ def test_explain_is_the_document_of_the_contract_by_name_and_by_id(example: Site
 
 @pytest.mark.parametrize(
     "words",
-    [("sync",), ("sync", "--dry-run"), ("status",), ("members", "WFM"), ("explain", "agent7"), ("doctor",)],
+    [
+        ("sync",),
+        ("sync", "--dry-run"),
+        ("status",),
+        ("members", "WFM"),
+        ("explain", "agent7"),
+        ("duplicates",),
+        ("doctor",),
+    ],
     ids=" ".join,
 )
 def test_json_is_one_document_and_nothing_else(example: Site, words: tuple[str, ...]) -> None:

@@ -126,7 +126,6 @@ def test_the_federation_of_an_export_is_named_as_what_it_cannot_tell(exported: E
     assert "user storage provider ldap" in offline["warnings"][0]
 
 
-@pytest.mark.slow
 def test_an_exported_folder_is_counted_as_the_realm_itself(exported: Exported, tmp_path: Path) -> None:
     exported.server.export("--dir", tmp_path / "all", "--users-per-file", "3")
 

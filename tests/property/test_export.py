@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keycloak_license.keycloak_api.export import read_export
+from keycloak_license.keycloak_api.export_snapshot import snapshot_of
 from keycloak_license.model.enforcement import OBSERVE_ONLY
 from keycloak_license.model.realm import RealmSnapshot
 from keycloak_license.plan.consumers import find_warnings, paths_by_user, resolve_consumers
@@ -27,7 +28,7 @@ def exported(snapshot: RealmSnapshot, users_per_file: int | None, *, with_ids: b
             path = write(folder / "export.json", document)
         else:
             path = write_folder(folder, document, users_per_file)
-        return read_export(path, None).to_snapshot(OBSERVE_ONLY)
+        return snapshot_of(read_export(path, None), OBSERVE_ONLY)
 
 
 @given(snapshots(), st.none() | st.integers(1, 4))

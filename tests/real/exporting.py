@@ -14,7 +14,7 @@ from tests.real.keycloak import AdminApi
 
 _EXPORT_SECONDS = 300
 _JAVA_OPTIONS = "-XX:-UsePerfData -Dh2.bindAddress=127.0.0.1"
-_SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+_SHORT_LIVED = "-XX:TieredStopAtLevel=1"
 """To compile thoroughly what runs for seconds takes longer than it saves."""
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.keycloak_api.export import read_export
+from keycloak_license.keycloak_api.export_snapshot import snapshot_of
 from keycloak_license.model.application import Application
 from keycloak_license.model.enforcement import MARK, OBSERVE_ONLY
 from keycloak_license.model.realm import RealmSnapshot, User
@@ -25,7 +26,7 @@ def realm(*users: Document, **changes: Any) -> Document:
 
 
 def read(path: Path, name: str | None = None) -> RealmSnapshot:
-    return read_export(path, name).to_snapshot(OBSERVE_ONLY)
+    return snapshot_of(read_export(path, name), OBSERVE_ONLY)
 
 
 def consumers(snapshot: RealmSnapshot) -> set[str]:
@@ -72,7 +73,7 @@ def test_a_folder_with_the_users_in_the_realms_own_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_lacks_one_of_its_files_is_refused(tmp_path: Path) -> None:
-    write_folder(tmp_path, realm(ANN, ANN | {"username": "bob"}, ANN | {"username": "cyr"}), 1)
+    write_folder(tmp_path, realm(ANN, {"username": "bob"}, {"username": "cyr"}), 1)
     (tmp_path / "acme-users-1.json").unlink()
 
     assert "lacks the file acme-users-1.json: copy the whole folder, or export again" in refusal(tmp_path)
@@ -213,3 +214,10 @@ def test_a_federation_is_named_as_what_an_export_cannot_tell(tmp_path: Path) -> 
     assert snapshot.providers == {"p-1": "directory"}
     assert snapshot.silent_providers["p-1"].startswith("of user storage provider directory it holds only")
     assert not snapshot.is_complete
+
+
+@pytest.mark.parametrize("users", [(ANN, ANN), (ANN, {"enabled": True}, {"enabled": True})])
+def test_users_who_cannot_be_told_apart_are_refused(tmp_path: Path, users: tuple[Document, ...]) -> None:
+    expected = "The export of realm acme holds a user twice, or one without id and username"
+
+    assert refusal(write(tmp_path / "e.json", realm(*users))).startswith(expected)
