@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.model.realm import GrantTimes
+from keycloak_license.model.realm import Grant, GrantTimes
 
 PAGE_SIZE = 1000
 OVERLAP = timedelta(seconds=30)
@@ -37,6 +37,10 @@ _OF_STRUCTURE = frozenset(
     }
 )
 _OF_EVERYTHING = frozenset({"COMPONENT", "USER_FEDERATION_PROVIDER", "USER_FEDERATION_MAPPER"})
+
+
+_Doer = tuple[str, bool] | None
+"""Who did something, and whether he is a user of the same realm; None where it is not told."""
 
 
 class LostEventsError(Exception):
@@ -141,12 +145,16 @@ def _touched_by(event: wire.AdminEventRepresentation) -> News:
 def date_grants(events: Iterable[wire.AdminEventRepresentation]) -> GrantTimes:
     """Return when something was given to whom: the first time since something was last taken from him.
 
+    And by whom, where one person did all of it.
+
     Being made or changed counts where nothing else is told of a user. Which role or group it was is not
     told, unless Keycloak keeps details of people, and we do not ask it to.
     """
     given: dict[str, int] = {}
     changed: dict[str, int] = {}
     structure: list[int] = []
+    given_by: dict[str, set[_Doer]] = {}
+    changed_by: dict[str, set[_Doer]] = {}
     for event in sorted(events, key=lambda each: each.time):
         kind, path = event.resource_type or "", event.resource_path or ""
         user_id = path.split("/")[1] if path.startswith("users/") else None
@@ -155,12 +163,28 @@ def date_grants(events: Iterable[wire.AdminEventRepresentation]) -> GrantTimes:
             structure += [event.time] if is_grant and event.operation_type == "CREATE" else []
         elif kind == "USER" and event.operation_type in {"CREATE", "UPDATE"}:
             changed[user_id] = event.time
+            changed_by.setdefault(user_id, set()).add(_doer(event))
         elif kind in _OF_USERS and event.operation_type == "CREATE":
             given.setdefault(user_id, event.time)
+            given_by.setdefault(user_id, set()).add(_doer(event))
         elif kind in _OF_USERS and event.operation_type == "DELETE":
             given.pop(user_id, None)
+            given_by.pop(user_id, None)
     users = {user_id: _instant(time) for user_id, time in (changed | given).items()}
-    return GrantTimes(users, _instant(structure[0]) if structure else None)
+    grants = {
+        user_id: Grant(users[user_id], *doer)
+        for user_id, doers in (changed_by | given_by).items()
+        for doer in doers
+        if doer is not None and len(doers) == 1
+    }
+    return GrantTimes(users, _instant(structure[0]) if structure else None, grants)
+
+
+def _doer(event: wire.AdminEventRepresentation) -> _Doer:
+    details = event.auth_details
+    if details is None or details.user_id is None:
+        return None
+    return details.user_id, details.realm_id is not None and details.realm_id == event.realm_id
 
 
 def _instant(milliseconds: int) -> datetime:

@@ -132,6 +132,14 @@ class MappingsRepresentation(Representation):
         return frozenset(role.id for role in (*self.realm_mappings, *of_clients))
 
 
+class AuthDetailsRepresentation(Representation):
+    """Who was logged in."""
+
+    realm_id: str | None = None
+    """The realm whose user he is, as the event calls its own."""
+    user_id: str | None = None
+
+
 class AdminEventRepresentation(Representation):
     """That an admin has changed something."""
 
@@ -143,6 +151,8 @@ class AdminEventRepresentation(Representation):
     resource_type: str | None = None
     resource_path: str | None = None
     """Below the realm; the realm itself has none."""
+    realm_id: str | None = None
+    auth_details: AuthDetailsRepresentation | None = None
 
     @property
     def key(self) -> str:
@@ -343,9 +353,16 @@ _QUIET = ConfigDict(hide_input_in_errors=True)
 """For lists; models say so themselves. What people are called has no place in a traceback."""
 
 
+_USER_FIELDS = {
+    "created_at": "createdTimestamp",
+    "provider_id": "federationLink",
+    "email_verified": "emailVerified",
+}
+
+
 def _user_field(name: str) -> str:
     """Return what Keycloak calls a field of `User`."""
-    return {"created_at": "createdTimestamp", "provider_id": "federationLink"}.get(name, name)
+    return _USER_FIELDS.get(name, name)
 
 
 def _with_provider(user: User) -> User:
@@ -361,6 +378,7 @@ _OF_USERS = ConfigDict(alias_generator=_user_field, hide_input_in_errors=True)
 REALM = TypeAdapter(RealmRepresentation)
 ROLES = TypeAdapter(list[RoleRepresentation], config=_QUIET)
 GROUPS = TypeAdapter(list[GroupRepresentation], config=_QUIET)
+GROUP = TypeAdapter(GroupRepresentation)
 USERS: TypeAdapter[list[User]] = TypeAdapter(list[_User], config=_OF_USERS)
 USER: TypeAdapter[User] = TypeAdapter(_User, config=_OF_USERS)
 CLIENTS = TypeAdapter(list[ClientRepresentation], config=_QUIET)

@@ -42,6 +42,9 @@ from keycloak_license.plan.own_roles import EnforcementInputs, seated_by_role
 from keycloak_license.plan.recovery import lacks_people
 
 FIRST_COME = "first_come"
+LIMIT_REDUCED, NOT_LICENSED = "limit_reduced", "not_licensed"
+DISPLACED = frozenset({LIMIT_REDUCED, NOT_LICENSED})
+"""Why somebody lost a seat that is no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
         claims = claims_of[application.id]
         allocation, endings = _allocate(inputs, application, claims)
         allocations.append(allocation)
-        changes.extend(plan_seats(allocation, claims, endings, inputs.standing))
+        seats = plan_seats(allocation, claims, endings, inputs.standing)
+        changes.extend(_with_grant(change, inputs.granted_at) for change in seats)
         held.extend(endings.held)
         unconfirmed.extend(endings.unconfirmed)
     enforcement = _enforcement_inputs(inputs, allocations)
@@ -145,6 +149,11 @@ def _plan_tidings(
             is_failing=inputs.is_failing,
         )
     )
+
+
+def _with_grant(change: SeatChange, times: GrantTimes) -> SeatChange:
+    grant = times.grants.get(change.claim.user_id)
+    return replace(change, grant=grant) if grant and _is_arrival(change) else change
 
 
 def _is_arrival(change: Change) -> bool:
@@ -256,7 +265,7 @@ def plan_seats(
 
 def _reason_displaced(application: str, standing: Standing) -> str:
     is_licensed = standing.license is not None and application in standing.license.scope
-    return "limit_reduced" if is_licensed else "not_licensed"
+    return LIMIT_REDUCED if is_licensed else NOT_LICENSED
 
 
 def _read_warnings(inputs: SyncInputs) -> Iterator[str]:

@@ -17,6 +17,7 @@ from keycloak_license.plan.remedies import Remedy
 from keycloak_license.services.licenses import LicenseImport
 from keycloak_license.services.overview import Explanation, Member, UserExplanation
 from keycloak_license.services.remedies import describe_remedy
+from keycloak_license.services.what_if import Prospect
 
 Document = dict[str, Any]
 
@@ -58,6 +59,25 @@ def import_document(result: LicenseImport) -> Document:
         "license": _license_document(result.plan.report),
         "already_imported": result.is_known,
         "warnings": list(result.plan.report.warnings),
+    }
+
+
+def prospect_document(prospect: Prospect) -> Document:
+    """Return the document of `what-if`; a change of somebody who would wait has his place in the queue."""
+    report = prospect.after.report
+    return {
+        "realm": report.realm,
+        "suppositions": [each.label for each in prospect.suppositions],
+        "before": _usage_documents(prospect.before.applications),
+        "after": _usage_documents(report.applications),
+        "changes": [
+            _change_document(each) | {"position": prospect.position(each)} for each in prospect.changes
+        ],
+        "remarks": list(prospect.remarks),
+        "license": _license_document(report),
+        "complete": report.is_complete,
+        "held": [_held_document(each) for each in report.held],
+        "warnings": list(report.warnings),
     }
 
 

@@ -1,6 +1,6 @@
 """Each test of the contract runs on the simulator and on the real thing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -43,7 +43,9 @@ class BothWays:
     def __init__(self, full: Realm, view_only: Realm, followed: Realm) -> None:
         self._full, self._view_only, self._followed = full, view_only, followed
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
+        if group_paths:
+            return self._read_named(applications, group_paths)
         snapshot, same = self._full.read(applications), self._view_only.read(applications)
         refreshed = self._followed.refresh(applications)
         followed = self._followed.follow(applications)
@@ -53,6 +55,11 @@ class BothWays:
         # What is missing is told by what could not be asked, and that depends on the way.
         assert replace(_timeless(same), gaps=()) == replace(_timeless(snapshot), gaps=())
         assert same.is_complete == snapshot.is_complete
+        return snapshot
+
+    def _read_named(self, applications: Sequence[Application], group_paths: Sequence[str]) -> RealmSnapshot:
+        snapshot = self._full.read(applications, group_paths)
+        assert _timeless(self._view_only.read(applications, group_paths)) == _timeless(snapshot)
         return snapshot
 
     def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
@@ -76,6 +83,11 @@ class BothWays:
         user = self._full.find_user(name)
         assert self._view_only.find_user(name) == user
         return user
+
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        names = self._full.read_usernames(user_ids)
+        assert self._view_only.read_usernames(user_ids) == names
+        return names
 
     def ensure_writable(self) -> None:
         self._full.ensure_writable()

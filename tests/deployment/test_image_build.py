@@ -1,0 +1,99 @@
+"""The Dockerfile's own steps, carried out without a container engine: what they build runs as nobody, read-only."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from keycloak_license import __version__
+from tests.deployment.image import Instruction, stages, values
+from tests.deployment.tools import CONFIG, ROOT
+
+INSTALLED = "/opt/keycloak-license"
+ONLY_ROOT_CAN_CHANGE_USER = os.geteuid() == 0
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Path]:
+    """A folder that everybody may enter, as the root of the image."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def image(machine: Path) -> Path:
+    """What the first stage has built, below a root of its own."""
+    subprocess.run([sys.executable, "-m", "venv", machine / "base"], check=True)
+    build = machine / "build"
+    build.mkdir()
+    for instruction in stages()[0]:
+        _carry_out(instruction, build, machine)
+    return machine
+
+
+def _carry_out(instruction: Instruction, build: Path, machine: Path) -> None:
+    match instruction.name:
+        case "COPY":
+            *sources, target = instruction.value.split()
+            for source in sources:
+                _copy(ROOT / source, build / target)
+        case "RUN":
+            subprocess.run(
+                ["bash", "-euc", instruction.value.replace(INSTALLED, f"{machine}{INSTALLED}")],
+                cwd=build,
+                env={"PATH": f"{machine}/base/bin:{os.defpath}", "HOME": str(machine)},
+                check=True,
+            )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(
+            source,
+            target,
+            ignore=shutil.ignore_patterns("vendor", ".vendor-*", "__pycache__"),
+            dirs_exist_ok=True,
+        )
+    else:
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
+def _run(image: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the program as the image does, in a folder that it cannot write."""
+    home = image / "empty"
+    home.mkdir(mode=0o555, exist_ok=True)
+    user = int(values(stages()[-1], "USER")[0].split(":")[0]) if ONLY_ROOT_CAN_CHANGE_USER else None
+    return subprocess.run(
+        [image / INSTALLED.lstrip("/") / "bin" / "keycloak-license", *words],
+        cwd=home,
+        env={"PATH": os.defpath},
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_what_the_image_holds_runs_as_nobody_and_writes_nothing(image: Path) -> None:
+    assert _run(image, "--version").stdout.strip() == __version__
+    shutil.copytree(CONFIG, image / "etc")
+    health = _run(image, "--config", image / "etc" / "keycloak-license.yaml", "health")
+    assert (health.returncode, health.stdout) == (3, "")
+    assert "No worker answers at" in health.stderr
+
+
+@pytest.mark.slow
+def test_the_image_holds_the_screen_and_no_tool_to_install(image: Path) -> None:
+    holds = {file.name for file in (image / INSTALLED.lstrip("/")).rglob("*")}
+    assert {"vendor", "templates"} <= holds
+    assert not holds & {"pip", "pytest", "node", "hadolint", "kubectl"}
