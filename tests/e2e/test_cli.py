@@ -315,7 +315,7 @@ def test_explain_is_the_document_of_the_contract_by_name_and_by_id(example: Site
     assert [each["id"] for each in document["applications"]] == list(EXAMPLE_APPLICATIONS)
     for each in document["applications"]:
         assert set(each) == {"id", "state", "since", "position", "paths", "to_change"}
-    quality = application(document, "QM")
+    quality = dict(application(document, "QM"))
     assert [(each["kind"], each["roles"]) for each in quality.pop("to_change")] == [
         ("give_role", ["role QM_*"])
     ]
