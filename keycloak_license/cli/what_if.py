@@ -78,7 +78,7 @@ def what_if(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Show what a change of roles, groups or licence would do to seats; nothing is changed.
 
-    Every option may be repeated: each role then goes to each user and group.
+    Roles, users and groups may be named repeatedly: each role then goes to each user and group.
     """
     to, from_ = _holders(to_user, to_group), _holders(from_user, from_group)
     wishes = make_wishes(assign or (), to, remove or (), from_)

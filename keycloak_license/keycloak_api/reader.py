@@ -153,8 +153,8 @@ class _HolderReader:
     def add_groups(self, paths: Sequence[str]) -> None:
         """Let the groups of those paths be read as well."""
         for path in paths:
-            steps = path.removeprefix("/").split("/")
-            if NO_GROUPS.isdisjoint(steps) and min(path) >= " ":
+            root, *steps = path.split("/")
+            if steps and not root and NO_GROUPS.isdisjoint(steps) and min(path) >= " ":
                 with suppress(RejectedRequestError):
                     found = self.client.get(f"group-by-path/{quote('/'.join(steps))}", wire.GROUP)
                     self.groups[found.id] = Group(found.id, found.path, found.parent_id)
