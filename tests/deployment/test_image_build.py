@@ -1,4 +1,4 @@
-"""The Dockerfile's own steps, carried out without a container engine: what they build runs as nobody, read-only."""
+"""The Dockerfile's own steps, without a container engine: what they build runs as nobody, read-only."""
 
 import os
 import shutil

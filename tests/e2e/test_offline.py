@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from keycloak_license.demo.example import EXAMPLE_USAGE, example_realm
+from keycloak_license.demo.example import EXAMPLE_USAGE, MINIMUM_USERS, example_realm
 from tests.e2e.cli import Site, call, make_site
+from tests.e2e.reader import reader, scenario
 from tests.exports import write
 from tests.real.exporting import ExportingKeycloak, exporting_keycloak
-from tests.real.keycloak import RealRealm, add_ldap, temporary_realm
+from tests.real.keycloak import RealRealm, add_ldap, named_realm, temporary_realm
 from tests.real.slapd import Slapd
 
 APPLICATIONS = {
@@ -142,6 +143,19 @@ def test_a_partial_export_has_no_users(exported: Exported, tmp_path: Path) -> No
     refusal = exported.site.call("offline", write(tmp_path / "partial.json", partial)).refused(2)
 
     assert "a partial export of the admin console never has any" in refusal
+
+
+def test_the_readme_counts_an_export(exported: Exported, tmp_path: Path) -> None:
+    with named_realm(exported.server.api, example_realm("acme", MINIMUM_USERS)):
+        exported.server.export("--file", tmp_path / "acme.json", "--realm", "acme")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "sidecar.yaml").write_text("trusted_keys: keys\n")
+    typist = reader(tmp_path, tmp_path, KEYCLOAK_LICENSE_CONFIG="sidecar.yaml")
+
+    [printed] = [typist.type(block) for block in scenario("offline")]
+
+    [row] = [line.split("│") for line in printed.splitlines() if line.split()[:1] == ["WFM"]]
+    assert [cell.strip() for cell in row[2:5]] == ["0", "0", str(EXAMPLE_USAGE["WFM"])]
 
 
 @pytest.fixture

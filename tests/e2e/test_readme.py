@@ -1,100 +1,26 @@
 """The commands of the README do what they say, typed as they stand there.
 
 Each scenario is what one reader does from top to bottom, in one folder: its blocks go to a shell in the
-order of the README. What a reader fills in is filled in: `…` stands for what a command before has shown.
+order of the README.
 """
 
 import http
-import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from keycloak_license.demo.example import MINIMUM_USERS, example_realm
 from tests.e2e.cli import HANG_SECONDS, free_port
+from tests.e2e.reader import Reader, reader, scenario
 from tests.readme import README
-from tests.readme_blocks import blocks_of
-from tests.real.keycloak import AdminApi, RealRealm
-
-
-@dataclass
-class Reader:
-    """Somebody with a terminal, who types what the README says."""
-
-    folder: Path
-    notes: Path
-    """A file of the test."""
-    environ: dict[str, str]
-    filled_in: dict[str, str] = field(default_factory=dict)
-    """By the words before a `…`."""
-
-    def type(self, block: str) -> str:
-        """Run a block of commands to its end; return what it printed."""
-        for before, value in self.filled_in.items():
-            block = block.replace(f"{before}…", f"{before}{value}")
-        assert "…" not in block, block
-        ended = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", f"{block}\nenv -0 > '{self.notes}'"],
-            cwd=self.folder,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=HANG_SECONDS,
-        )
-        assert ended.returncode == 0, f"{block}\n{ended.stdout}\n{ended.stderr}"
-        assert "Traceback" not in ended.stderr, ended.stderr
-        # The next block is typed at the same terminal.
-        pairs = (line.split("=", 1) for line in self.notes.read_text().split("\0") if line)
-        self.environ = dict(pairs)
-        return ended.stdout
-
-    @contextmanager
-    def staying(self, command: str) -> Iterator[subprocess.Popen[str]]:
-        """Run a command that ends by Ctrl-C, which whatever runs at a terminal hears; it has to end well."""
-        with subprocess.Popen(
-            ["bash", "-c", f"exec {command}"],
-            cwd=self.folder,
-            env=self.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            try:
-                yield process
-            finally:
-                os.killpg(process.pid, signal.SIGINT)
-            assert process.stdout
-            rest = process.stdout.read()
-            assert "worker_stopped" in rest, rest
-            assert "Traceback" not in rest, rest
-
-
-def reader(folder: Path, notes: Path, **environ: str) -> Reader:
-    """A new reader, whose installed program is this one."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return Reader(
-        folder, notes / "exported", {"PATH": path, "HOME": str(notes), "LANG": "C.UTF-8", **environ}
-    )
-
-
-def scenario(name: str) -> list[str]:
-    """The blocks of one reader, in order."""
-    found = blocks_of(README.read_text(encoding="utf-8"), name)
-    assert found, f"the README has nothing to run for {name}"
-    return found
+from tests.real.keycloak import AdminApi, RealRealm, named_realm
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +76,8 @@ def clone(tmp_path: Path) -> Path:
 @pytest.fixture
 def acme(keycloak: AdminApi) -> Iterator[RealRealm]:
     """The realm that the shipped configuration names."""
-    keycloak.post("", example_realm("acme", MINIMUM_USERS))
-    yield RealRealm("acme", keycloak.get("/acme")["id"], keycloak)
-    keycloak.delete("/acme")
+    with named_realm(keycloak, example_realm("acme", MINIMUM_USERS)) as realm:
+        yield realm
 
 
 def test_who_installs_it_gets_from_nothing_to_an_activated_licence(
