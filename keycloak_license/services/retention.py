@@ -21,14 +21,16 @@ def tidy_history(
 ) -> None:
     """Forget whom these changes show to be deleted and, once a day, what is old and who else is gone.
 
-    Nobody is forgotten after a read with gaps, or while a federation is silent.
+    Nobody is forgotten after a read with gaps, while a federation is silent, or where it is not certain that
+    this is the realm that the history is about.
     """
     last = seen.record.last_sync
     # A clock that leapt ahead takes no history with it.
     is_due = is_tidying_due(last.synced_at if last else None, seen.clock.believed)
     if is_due:
         managed.ledger.remove_seat_events(lease, seen.clock.believed - managed.history.keep)
-    if not managed.history.forgets_deleted or not seen.snapshot.is_complete or seen.dispute:
+    is_certain = seen.snapshot.is_complete and not seen.dispute and not seen.other_realm
+    if not managed.history.forgets_deleted or not is_certain:
         return
     claims = claims_after(seen.record.claims, changes)
     gone = find_deleted(changes, claims)

@@ -118,3 +118,15 @@ def test_who_shares_his_name_with_another_is_named_by_his_id() -> None:
         forget_user(world.managed, "anna")
     assert forget_user(world.managed, first) == 2
     assert named(world) == ["forgotten", "forgotten", "anna"]
+
+
+def test_nobody_is_forgotten_because_another_realm_has_the_name() -> None:
+    world = World()
+    anna, *_ = world.agents("anna", "boris")
+    sync(world, NOON)
+    world.realm.revoke(anna, world.agent)
+    sync(world, NOON + timedelta(hours=1))
+    world.realm.delete_user(anna)
+    world.realm.realm_id = "another"
+    sync(world, NOON + DAY)
+    assert "anna" in named(world)
