@@ -1,4 +1,4 @@
-"""The Dockerfile's own steps, without a container engine: what they build runs as nobody and writes nothing."""
+"""The Dockerfile's own steps, without an engine: what they build runs as nobody and writes nothing."""
 
 import os
 import shutil
