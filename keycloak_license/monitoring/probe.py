@@ -11,20 +11,20 @@ from keycloak_license.errors import UnhealthyError
 TIMEOUT_SECONDS = 10
 
 
-def ask_health(host: str, port: int, path: str) -> str:
+def ask_health(host: str, port: int, path: str, timeout_seconds: float = TIMEOUT_SECONDS) -> str:
     """Return the answer, one line; directly, whatever proxy the environment names.
 
-    Raises `UnhealthyError` when nothing answers within `TIMEOUT_SECONDS`, or anything but 200.
+    Raises `UnhealthyError` when nothing answers in time, or anything but 200.
     """
     host = _reachable(host)
     where = f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
-    connection = HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    connection = HTTPConnection(host, port, timeout=timeout_seconds)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
         said = answer.read(200).decode(errors="replace").strip()
     except (OSError, HTTPException) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UnhealthyError(
             f"No worker answers at {where} ({reason}): start keycloak-license run, with the same web.host "
             "and web.management_port"

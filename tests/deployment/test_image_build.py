@@ -1,4 +1,4 @@
-"""The Dockerfile's own steps, without a container engine: what they build runs as nobody, read-only."""
+"""The Dockerfile's own steps, without an engine: what they build runs as nobody and writes nothing."""
 
 import os
 import shutil
@@ -47,7 +47,8 @@ def _carry_out(instruction: Instruction, build: Path, machine: Path) -> None:
             subprocess.run(
                 ["bash", "-euc", instruction.value.replace(INSTALLED, f"{machine}{INSTALLED}")],
                 cwd=build,
-                env={"PATH": f"{machine}/base/bin:{os.defpath}", "HOME": str(machine)},
+                # All else as it is here: how this machine reaches its registries stands there.
+                env=os.environ | {"PATH": f"{machine}/base/bin:{os.defpath}"},
                 check=True,
             )
 

@@ -66,6 +66,14 @@ def test_no_worker_is_one_sentence(dead_port: int, host: str) -> None:
         ask_health(host, dead_port, LIVE)
 
 
+def test_a_worker_that_hangs_is_one_sentence() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(UnhealthyError, match=r"No worker answers at .*/health/live \(timed out\)"),
+    ):
+        ask_health("127.0.0.1", silent.getsockname()[1], LIVE, timeout_seconds=0.1)
+
+
 def test_something_else_at_the_port_is_one_sentence() -> None:
     def talk() -> None:
         with listener.accept()[0] as peer:
