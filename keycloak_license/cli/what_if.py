@@ -169,7 +169,7 @@ def _change_lines(prospect: Prospect) -> Iterator[str]:
     if not changes:
         yield "No seat would change"
         return
-    yield f"{len(changes)} changes of seats, none of them carried out:"
+    yield f"Changes of seats, none of them carried out ({len(changes)}):"
     for change in changes[:MAX_CHANGES_SHOWN]:
         yield f"  {_describe(change, prospect.position(change))}"
     if len(changes) > MAX_CHANGES_SHOWN:

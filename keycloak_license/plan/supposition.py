@@ -145,7 +145,10 @@ def _explain_same(
             f"{_sentence(holder_label(supposition.holder))} needs a seat of {application.id} with or "
             f"without it, by {path}"
         )
-    elif not consumers[0] & touched and not consumers[1] & touched:
+    elif touched.isdisjoint(consumers[0] | consumers[1]) and (
+        # There is a path, and it is not the path that is missing.
+        touched <= paths_by_user(realms[not supposition.is_taken], application).keys()
+    ):
         why = _why_no_consumer(realms[1], supposition.holder)
         yield f"{_sentence(holder_label(supposition.holder))} needs no seat of {application.id}: {why}"
 

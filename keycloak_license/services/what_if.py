@@ -181,18 +181,18 @@ def _understand(
 def _find_what(snapshot: RealmSnapshot, text: str) -> Role | Group:
     if _group_path(text) is not None:
         return _find_group(snapshot, text)
-    label = f"role {text.removeprefix('role ')}"
-    match [role for role in snapshot.roles.values() if role.label == label]:
+    name = text.removeprefix("role ")
+    match [role for role in snapshot.roles.values() if role.label == f"role {name}"]:
         case [role]:
             return role
         case []:
             raise ConfigurationError(
-                f"Realm {snapshot.realm} has no {label!r}: write ROLE for a realm role, CLIENT/ROLE for a "
-                "client's, /PATH for a group, all in their exact case"
+                f"Realm {snapshot.realm} has no role {name!r}: write ROLE for a realm role, CLIENT/ROLE for "
+                "a client's, /PATH for a group, all in their exact case"
             )
         case _:
             raise ConfigurationError(
-                f"{label!r} may be more than one role of realm {snapshot.realm}: rename one of them"
+                f"{name!r} is a realm role and a client's in realm {snapshot.realm}: rename one of them"
             )
 
 

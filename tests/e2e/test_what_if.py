@@ -240,10 +240,10 @@ def test_keycloak_is_only_read(site: Site) -> None:
 
 WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "nothing": ((), "Nothing to suppose"),
-    "a role that is not there": (("--assign", "WFM_AGNET", "--to-user", "eve"), "role WFM_AGNET"),
-    "a role in the wrong case": (("--assign", "wfm_agent", "--to-user", "eve"), "role wfm_agent"),
+    "a role that is not there": (("--assign", "WFM_AGNET", "--to-user", "eve"), "role 'WFM_AGNET'"),
+    "a role in the wrong case": (("--assign", "wfm_agent", "--to-user", "eve"), "role 'wfm_agent'"),
     "a client role that is not there": (("--assign", "wfm-app/boss", "--to-user", "eve"), "wfm-app/boss"),
-    "no role at all": (("--assign", "", "--to-user", "eve"), "role "),
+    "no role at all": (("--assign", "", "--to-user", "eve"), "role ''"),
     "a user who is not there": (("--assign", "WFM_AGENT", "--to-user", "zed"), "'zed'"),
     "no user at all": (("--assign", "WFM_AGENT", "--to-user", ""), "''"),
     "a group that is not there": (("--assign", "WFM_AGENT", "--to-group", "/NONE"), "'/NONE'"),
