@@ -7,12 +7,13 @@ only to draw. This is the only module that knows the plotting library.
 import os
 import sys
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from shutil import get_terminal_size
 
 from plotille import Figure
 
 from keycloak_license.errors import ConfigurationError
+from keycloak_license.plan.seat_history import DayUsage
 from keycloak_license.services.seat_history import ApplicationHistory
 
 MAX_WIDTH, MAX_HEIGHT = 100, 15
@@ -54,6 +55,30 @@ def require_braille() -> None:
 
 def draw(history: ApplicationHistory, room: Space) -> str:
     """Return used, demand and limit at the end of each day; an unlimited limit is not drawn."""
+    counts = _lines(history)
+    figure = _frame(history, room, top=max(count or 0 for seats in counts.values() for count in seats))
+    for name, seats in counts.items():
+        colour, marker = LINES[name]
+        days = [(_x(day), count) for day, count in zip(history.days, seats, strict=True) if count is not None]
+        if days:
+            xs, ys = zip(*days, strict=True)
+            style = {"lc": colour} if room.has_colours else {"marker": marker}
+            figure.plot(xs, ys, label=name, **style)
+    picture = figure.show(legend=True)
+    return f"{history.application.id}\n" + "\n".join(line.rstrip() for line in picture.splitlines())
+
+
+def _lines(history: ApplicationHistory) -> dict[str, list[int | None]]:
+    """Return what is drawn, by name; the last is on top."""
+    days = history.days
+    lines: dict[str, list[int | None]] = {"limit": [day.limit for day in days]}
+    if any(day.waiting for day in days):
+        lines["used and waiting"] = [day.used + day.waiting for day in days]
+    return lines | {"used": [day.used for day in days]}
+
+
+def _frame(history: ApplicationHistory, room: Space, top: int) -> Figure:
+    """Return an empty picture, each row of which is a whole number of seats."""
     figure = Figure()
     figure.width = min(MAX_WIDTH, max(MIN_WIDTH, room.width - MARGIN))
     figure.height = min(MAX_HEIGHT, max(MIN_HEIGHT, room.height - MARGIN))
@@ -62,24 +87,13 @@ def draw(history: ApplicationHistory, room: Space) -> str:
     figure.x_label, figure.y_label = "day", "seats"
     figure.register_label_formatter(float, _show_count)
     figure.register_label_formatter(datetime, _show_day)
-    days = history.days
-    ats = [datetime.combine(day.day, time()) for day in days]
-    limits = [day.limit for day in days if day.limit is not None]
-    top = max([1, *limits, *(day.used + day.waiting for day in days)])
-    figure.set_y_limits(0, top * 1.1)
-    counts: dict[str, list[int | None]] = {"limit": [day.limit for day in days]}
-    if any(day.waiting for day in days):
-        counts["used and waiting"] = [day.used + day.waiting for day in days]
-    counts["used"] = [day.used for day in days]
-    for name, seats in counts.items():
-        colour, marker = LINES[name]
-        line = [(at, count) for at, count in zip(ats, seats, strict=True) if count is not None]
-        if line:
-            xs, ys = zip(*line, strict=True)
-            plain = None if room.has_colours else marker
-            figure.plot(xs, ys, lc=colour if room.has_colours else None, label=name, marker=plain)
-    picture = figure.show(legend=True)
-    return f"{history.application.id}\n" + "\n".join(line.rstrip() for line in picture.splitlines())
+    figure.set_x_limits(_x(history.days[0]), _x(history.days[-1]) + timedelta(days=1))
+    figure.set_y_limits(0, figure.height * (top // figure.height + 1))
+    return figure
+
+
+def _x(day: DayUsage) -> datetime:
+    return datetime.combine(day.day, time())
 
 
 def _show_count(value: float, chars: int, delta: float, left: bool) -> str:  # noqa: ARG001, FBT001

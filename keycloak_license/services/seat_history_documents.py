@@ -95,7 +95,7 @@ def explain_forecast(history: ApplicationHistory) -> str:
     match found:
         case Forecast():
             return (
-                f"Seats of {id_} run out about {found.day} ({PROBABILITY:.0%}: {found.earliest} to "
+                f"Seats of {id_} run out about {found.day} ({PROBABILITY * 100:.0f} %: {found.earliest} to "
                 f"{found.latest}), if demand goes on as in the last {found.days} days"
             )
         case NoForecast.UNLIMITED:
