@@ -1,6 +1,6 @@
-"""The parts of the README that are made from the code.
+"""The parts of the README and the pages beside it that are made from the code.
 
-In: README.md with markers; out: the same with fresh tables between them. `python -m tests.readme` writes
+In: pages with markers; out: the same with fresh tables between them. `python -m tests.readme` writes
 it, `tests/unit/test_readme.py` fails when it would differ.
 """
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
 from prometheus_client.metrics_core import Metric
 from typer.main import get_command
 
@@ -23,6 +24,7 @@ from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.settings import setting_rows
 
 README = Path(__file__).parents[1] / "README.md"
+PAGES = (README, *sorted((README.parent / "docs").glob("*.md")))
 _PART = re.compile(r"(<!-- made from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -92,6 +94,16 @@ def _shown_metrics() -> Iterable[Metric]:
     return metrics_.registry.collect()
 
 
+def alerts() -> Iterable[str]:
+    """Yield the table of alerts, from the rules for Prometheus."""
+    yield from _head("Alert", "Severity", "Means")
+    rules = yaml.safe_load(
+        (README.parent / "config/prometheus/keycloak-license.rules.yml").read_text("utf-8")
+    )
+    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
+        yield _row(f"`{rule['alert']}`", rule["labels"]["severity"], rule["annotations"]["summary"])
+
+
 def exit_statuses() -> Iterable[str]:
     """Yield the table of exit statuses with the errors behind them."""
     yield from _head("Status", "When")
@@ -111,6 +123,7 @@ PARTS: dict[str, Callable[[], Iterable[str]]] = {
     "attributes": attributes,
     "metrics": metrics,
     "rights": rights,
+    "alerts": alerts,
     "exit_statuses": exit_statuses,
 }
 
@@ -139,4 +152,5 @@ def _row(*cells: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(render(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(render(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import README, render
+from tests.readme import PAGES, README, render
 from tests.readme_blocks import Block, blocks
 
-PAGES = (README, *sorted((README.parent / "docs").glob("*.md")))
+OF_EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 
 
-def test_the_generated_parts_of_the_readme_are_fresh() -> None:
-    text = README.read_text(encoding="utf-8")
+@OF_EACH_PAGE
+def test_the_generated_parts_are_fresh(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     assert render(text) == text, "run python -m tests.readme"
 
 
@@ -20,7 +21,7 @@ def test_a_stale_part_is_noticed() -> None:
     assert render(text.replace("| `sync` |", "| `sink` |")) == text
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@OF_EACH_PAGE
 def test_each_block_of_commands_is_run_by_a_test_or_says_why_not(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     forgotten = [block.text for block in blocks(text) if not (block.scenario or block.reason)]
