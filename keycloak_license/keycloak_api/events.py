@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api import activity
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.model.realm import Grant, GrantTimes
 
@@ -68,7 +68,7 @@ class EventLog:
         self._since: int | None = None
         self._looked_at: datetime | None = None
 
-    def look(self) -> list[wire.AdminEventRepresentation]:
+    def look(self) -> list[activity.AdminEventRepresentation]:
         """Return the events that no look has returned before; the first one only takes note of where it is.
 
         Raises `LostEventsError` where there are too many, some that were there are gone, or Keycloak's
@@ -92,11 +92,11 @@ class EventLog:
         """Return from where to look first; the last event tells where Keycloak's clock is not known."""
         if now:
             return to_milliseconds(now - OVERLAP)
-        last = self._client.get("admin-events", wire.ADMIN_EVENTS, max=1)
+        last = self._client.get("admin-events", activity.ADMIN_EVENTS, max=1)
         return min((event.time for event in last), default=0)
 
 
-def list_events(client: KeycloakClient, since: int) -> Iterator[wire.AdminEventRepresentation]:
+def list_events(client: KeycloakClient, since: int) -> Iterator[activity.AdminEventRepresentation]:
     """Yield the events since an instant in milliseconds, newest first; the newest pages where it is many.
 
     Keycloak counts what comes in while it is being paged through, so an event may come twice. Nothing is
@@ -104,14 +104,18 @@ def list_events(client: KeycloakClient, since: int) -> Iterator[wire.AdminEventR
     """
     for number in range(MAX_PAGES):
         page = client.get(
-            "admin-events", wire.ADMIN_EVENTS, dateFrom=since, first=number * PAGE_SIZE, max=PAGE_SIZE
+            "admin-events",
+            activity.ADMIN_EVENTS,
+            dateFrom=since,
+            first=number * PAGE_SIZE,
+            max=PAGE_SIZE,
         )
         yield from page
         if len(page) < PAGE_SIZE:
             return
 
 
-def sort_out(events: Iterable[wire.AdminEventRepresentation]) -> News:
+def sort_out(events: Iterable[activity.AdminEventRepresentation]) -> News:
     """Return what events touch; what the realm itself is like, everybody sees by looking at it."""
     found = [_touched_by(event) for event in events]
     return News(
@@ -121,7 +125,7 @@ def sort_out(events: Iterable[wire.AdminEventRepresentation]) -> News:
     )
 
 
-def _touched_by(event: wire.AdminEventRepresentation) -> News:
+def _touched_by(event: activity.AdminEventRepresentation) -> News:
     kind, act, path = event.resource_type or "", event.operation_type, event.resource_path or ""
     user_ids = frozenset({path.split("/")[1]}) if path.startswith("users/") else frozenset()
     match kind:
@@ -142,7 +146,7 @@ def _touched_by(event: wire.AdminEventRepresentation) -> News:
     return News(is_structure_touched=kind in _OF_STRUCTURE, is_all_touched=kind in _OF_EVERYTHING)
 
 
-def date_grants(events: Iterable[wire.AdminEventRepresentation]) -> GrantTimes:
+def date_grants(events: Iterable[activity.AdminEventRepresentation]) -> GrantTimes:
     """Return when something was given to whom: the first time since something was last taken from him.
 
     And by whom, where one person did all of it.
@@ -180,7 +184,7 @@ def date_grants(events: Iterable[wire.AdminEventRepresentation]) -> GrantTimes:
     return GrantTimes(users, _instant(structure[0]) if structure else None, grants)
 
 
-def _doer(event: wire.AdminEventRepresentation) -> _Doer:
+def _doer(event: activity.AdminEventRepresentation) -> _Doer:
     details = event.auth_details
     if details is None or details.user_id is None:
         return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from keycloak_license.errors import MissingRightError, NotThereError
-from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api import activity
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.events import to_milliseconds
 from keycloak_license.model.logins import LoginReading, LoginRecord, LoginSearch
@@ -58,7 +58,7 @@ class _LoginReader:
 
     def read_record(self) -> LoginRecord | None:
         """Read events; those of a time in which recording was still on count also when it is off now."""
-        config = self.client.get("events/config", wire.EVENTS_CONFIG)
+        config = self.client.get("events/config", activity.EVENTS_CONFIG)
         kinds = [LOGIN, *(kind for kind in OTHER_LOGINS if kind in config.enabled_event_types)]
         count = 0
         for page in self._pages(tuple(kinds)):
@@ -83,7 +83,7 @@ class _LoginReader:
 
     def read_sessions(self) -> None:
         """Read the sessions, offline ones too, of each client that has some and is of interest."""
-        for stats in self.client.get("client-session-stats", wire.SESSION_STATS):
+        for stats in self.client.get("client-session-stats", activity.SESSION_STATS):
             if self.search.client_ids and stats.client_id not in self.search.client_ids:
                 continue
             for kind, number in (("user-sessions", stats.active), ("offline-sessions", stats.offline)):
@@ -94,15 +94,15 @@ class _LoginReader:
                             if session.user_id and session.last_access:
                                 self._see(session.user_id, stats.client_id, _instant(session.last_access))
 
-    def _pages(self, kinds: tuple[str, ...]) -> Iterator[list[wire.LoginEventRepresentation]]:
+    def _pages(self, kinds: tuple[str, ...]) -> Iterator[list[activity.LoginEventRepresentation]]:
         """Yield the events, newest first."""
         since = to_milliseconds(min((self.search.since, *self.search.holders.values())))
-        return self.client.pages("events", wire.LOGIN_EVENTS, type=kinds, dateFrom=since)
+        return self.client.pages("events", activity.LOGIN_EVENTS, type=kinds, dateFrom=since)
 
-    def _sessions(self, client: str, kind: str) -> Iterator[list[wire.SessionRepresentation]]:
-        return self.client.pages(f"clients/{client}/{kind}", wire.SESSIONS)
+    def _sessions(self, client: str, kind: str) -> Iterator[list[activity.SessionRepresentation]]:
+        return self.client.pages(f"clients/{client}/{kind}", activity.SESSIONS)
 
-    def _take(self, event: wire.LoginEventRepresentation) -> None:
+    def _take(self, event: activity.LoginEventRepresentation) -> None:
         at = _instant(event.time)
         if event.type == LOGIN:
             self._days[at.date()] = min(at, self._days.get(at.date(), at))

@@ -132,34 +132,6 @@ class MappingsRepresentation(Representation):
         return frozenset(role.id for role in (*self.realm_mappings, *of_clients))
 
 
-class AuthDetailsRepresentation(Representation):
-    """Who was logged in."""
-
-    realm_id: str | None = None
-    """The realm whose user he is, as the event calls its own."""
-    user_id: str | None = None
-
-
-class AdminEventRepresentation(Representation):
-    """That an admin has changed something."""
-
-    id: str | None = None
-    """Older servers do not tell."""
-    time: int
-    """In milliseconds since 1970, by the clock of the node that did it."""
-    operation_type: str
-    resource_type: str | None = None
-    resource_path: str | None = None
-    """Below the realm; the realm itself has none."""
-    realm_id: str | None = None
-    auth_details: AuthDetailsRepresentation | None = None
-
-    @property
-    def key(self) -> str:
-        """What tells it from every other."""
-        return self.id or f"{self.time} {self.operation_type} {self.resource_type} {self.resource_path}"
-
-
 class ComponentRepresentation(Representation):
     """A component, for example a user storage provider."""
 
@@ -225,45 +197,6 @@ class FlowsExport(Representation):
     direct_grant_flow: str | None = None
     reset_credentials_flow: str | None = None
     registration_flow: str | None = None
-
-
-class SessionRepresentation(Representation):
-    """A session of a user, with the client ids it has reached, by Keycloak's ids."""
-
-    id: str
-    user_id: str | None = None
-    clients: dict[str, str] = Field(default_factory=dict)
-    last_access: int | None = None
-    """In milliseconds since 1970; in the list of a client, when that client was used."""
-
-
-class SessionStats(Representation):
-    """How many sessions a client has."""
-
-    id: str
-    client_id: str
-    active: int = 0
-    offline: int = 0
-
-
-class EventsConfig(Representation):
-    """Which user events a realm keeps, and how long."""
-
-    events_enabled: bool = False
-    events_expiration: int | None = None
-    """In seconds; none or 0 is for ever."""
-    enabled_event_types: tuple[str, ...] = ()
-
-
-class LoginEventRepresentation(Representation):
-    """That a user has logged in."""
-
-    id: str
-    time: int
-    """In milliseconds since 1970."""
-    type: str
-    user_id: str | None = None
-    client_id: str | None = None
 
 
 class SystemInfo(Representation):
@@ -354,7 +287,7 @@ def _role_names(realm: tuple[str, ...], client: dict[str, tuple[str, ...]]) -> I
         yield from ((client_id, name) for name in names)
 
 
-_QUIET = ConfigDict(hide_input_in_errors=True)
+QUIET = ConfigDict(hide_input_in_errors=True)
 """For lists; models say so themselves. What people are called has no place in a traceback."""
 
 
@@ -381,27 +314,22 @@ _User = TypeAliasType("_User", Annotated[User, AfterValidator(_with_provider)])
 _OF_USERS = ConfigDict(alias_generator=_user_field, hide_input_in_errors=True)
 
 REALM = TypeAdapter(RealmRepresentation)
-ROLES = TypeAdapter(list[RoleRepresentation], config=_QUIET)
-GROUPS = TypeAdapter(list[GroupRepresentation], config=_QUIET)
+ROLES = TypeAdapter(list[RoleRepresentation], config=QUIET)
+GROUPS = TypeAdapter(list[GroupRepresentation], config=QUIET)
 GROUP = TypeAdapter(GroupRepresentation)
 USERS: TypeAdapter[list[User]] = TypeAdapter(list[_User], config=_OF_USERS)
 USER: TypeAdapter[User] = TypeAdapter(_User, config=_OF_USERS)
-CLIENTS = TypeAdapter(list[ClientRepresentation], config=_QUIET)
+CLIENTS = TypeAdapter(list[ClientRepresentation], config=QUIET)
 EXPORT = TypeAdapter(PartialExport)
-OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation], config=_QUIET)
-SCREEN_CLIENTS = TypeAdapter(list[ScreenClientRepresentation], config=_QUIET)
+OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation], config=QUIET)
+SCREEN_CLIENTS = TypeAdapter(list[ScreenClientRepresentation], config=QUIET)
 OWNED_ROLE = TypeAdapter(OwnedRoleRepresentation)
-COMPONENTS = TypeAdapter(list[ComponentRepresentation], config=_QUIET)
+COMPONENTS = TypeAdapter(list[ComponentRepresentation], config=QUIET)
 SERVER_INFO = TypeAdapter(ServerInfo)
 MAPPINGS = TypeAdapter(MappingsRepresentation)
-ADMIN_EVENTS = TypeAdapter(list[AdminEventRepresentation], config=_QUIET)
 ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)
 FLOWS = TypeAdapter(FlowsExport)
-SESSIONS = TypeAdapter(list[SessionRepresentation], config=_QUIET)
-SESSION_STATS = TypeAdapter(list[SessionStats], config=_QUIET)
-EVENTS_CONFIG = TypeAdapter(EventsConfig)
-LOGIN_EVENTS = TypeAdapter(list[LoginEventRepresentation], config=_QUIET)
-SCOPES = TypeAdapter(list[ScopeRepresentation], config=_QUIET)
-OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=_QUIET)
+SCOPES = TypeAdapter(list[ScopeRepresentation], config=QUIET)
+OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=QUIET)
 """For what has to be sent back whole."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api import activity, wire
 from keycloak_license.keycloak_api.events import (
     MAX_PAGES,
     OVERLAP,
@@ -178,8 +178,8 @@ def test_events_of_older_servers_have_no_id(server: FakeServer, journal: Journal
     assert journal.look(log) == []
 
 
-def event(act: str, kind: str, path: str | None, seconds: int = 0) -> wire.AdminEventRepresentation:
-    return wire.AdminEventRepresentation(
+def event(act: str, kind: str, path: str | None, seconds: int = 0) -> activity.AdminEventRepresentation:
+    return activity.AdminEventRepresentation(
         time=to_milliseconds(NOON + seconds * SECOND),
         operation_type=act,
         resource_type=kind,
@@ -235,9 +235,9 @@ def test_events_are_added_up() -> None:
     assert sort_out([]) == NOTHING
 
 
-def granted(*events: wire.AdminEventRepresentation) -> dict[str, int]:
+def granted(*events: activity.AdminEventRepresentation) -> dict[str, int]:
     """Seconds after noon, by user."""
-    backwards: Callable[[wire.AdminEventRepresentation], int] = lambda each: -each.time  # noqa: E731
+    backwards: Callable[[activity.AdminEventRepresentation], int] = lambda each: -each.time  # noqa: E731
     times = date_grants(sorted(events, key=backwards)).users
     return {user: int((at - NOON) / SECOND) for user, at in times.items()}
 
@@ -263,9 +263,9 @@ def test_who_is_only_changed_came_with_the_last_change() -> None:
     assert granted(event("ACTION", "USER", "users/ann/logout", 1)) == {}
 
 
-def by(user: str | None, *given: Any, realm: str | None = "realm-id") -> wire.AdminEventRepresentation:
+def by(user: str | None, *given: Any, realm: str | None = "realm-id") -> activity.AdminEventRepresentation:
     """An event in which somebody of a realm did something."""
-    details = wire.AuthDetailsRepresentation(realm_id=realm, user_id=user)
+    details = activity.AuthDetailsRepresentation(realm_id=realm, user_id=user)
     return event(*given).model_copy(update={"auth_details": details, "realm_id": "realm-id"})
 
 
@@ -273,7 +273,7 @@ def test_who_gave_something_is_known_where_it_was_one_person() -> None:
     role = ("CREATE", "REALM_ROLE_MAPPING", "users/ann/role-mappings/realm")
     group = ("CREATE", "GROUP_MEMBERSHIP", "users/ann/groups/g")
 
-    def grants(*events: wire.AdminEventRepresentation) -> dict[str, Grant]:
+    def grants(*events: activity.AdminEventRepresentation) -> dict[str, Grant]:
         return dict(date_grants(events).grants)
 
     at = NOON + SECOND
