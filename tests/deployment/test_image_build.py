@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,10 @@ INSTALLED = "/opt/keycloak-license"
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the root of the image."""
-    return tmp_path_factory.mktemp("machine")
+def machine() -> Iterator[Path]:
+    """A folder as the root of the image; not pytest's, which would keep hundreds of megabytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def _copy(source: Path, target: Path) -> None:
 def _run(image: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the program by the number that the image names, in a folder that it cannot write.
 
-    In a user namespace, so that it needs no root, loses root's rights, and still reaches an interpreter in a home.
+    In a user namespace: it needs no root, loses root's rights, and still reaches an interpreter in a home.
     """
     home = image / "empty"
     home.mkdir(mode=0o555, exist_ok=True)
