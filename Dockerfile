@@ -34,8 +34,8 @@ WORKDIR /var/lib/keycloak-license
 VOLUME /var/lib/keycloak-license
 # The screen, and health and metrics; both listen on loopback until KEYCLOAK_LICENSE_WEB__HOST says otherwise.
 EXPOSE 8081 9000
-# Healthy means that configuration and ledger can be read; Keycloak being away is no reason to restart us.
+# Healthy means that the worker is up; Keycloak being away is no reason to restart it. `health --ready` asks more.
 HEALTHCHECK --interval=60s --timeout=30s --start-period=60s --retries=3 \
-    CMD ["keycloak-license", "status", "--json"]
+    CMD ["keycloak-license", "health"]
 ENTRYPOINT ["keycloak-license"]
 CMD ["run"]

@@ -24,7 +24,7 @@ from keycloak_license.model.progress import Progress, no_progress
 from keycloak_license.plan.guard import Guard
 from keycloak_license.services.cleaning import Cleaner
 from keycloak_license.services.delivery import Post
-from keycloak_license.services.observation import ManagedRealm
+from keycloak_license.services.observation import ManagedRealm, RealmTerms
 from keycloak_license.services.ports import Carrier, Directory, Ledger
 from keycloak_license.settings import GuardSettings, MailSettings, Settings
 
@@ -71,6 +71,24 @@ def open_realm(
         patience_seconds=patience_for(settings),
         notice_terms=settings.notice_terms(realm_name),
         enforcement=settings.enforcement_terms(realm_name),
+        history=settings.history.terms,
+    )
+
+
+def realm_terms(settings: Settings, name: str) -> RealmTerms:
+    """Return what a configured realm is planned by when it is not read from Keycloak; nothing is opened.
+
+    What a mode would do there is left out: only Keycloak knows its flows.
+    """
+    _, realm_settings = settings.realm(name)
+    return RealmTerms(
+        name=name,
+        zone=realm_settings.time_zone,
+        applications=settings.application_list(),
+        verifier=TrustedFolder(settings.trusted_keys),
+        guard=_guard(settings.guard),
+        notice_terms=settings.notice_terms(name),
+        enforcement=replace(settings.enforcement_terms(name), mode=Enforcement.OBSERVE),
     )
 
 

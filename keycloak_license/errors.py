@@ -77,6 +77,12 @@ class AlreadyThereError(RejectedRequestError):
     """Keycloak has something of that name already."""
 
 
+class UnhealthyError(KeycloakLicenseError):
+    """The worker does not answer on its management port, or says there that it is not ready."""
+
+    exit_status = 3
+
+
 class IncompleteSyncError(KeycloakLicenseError):
     """A sync ended without having seen everything; it may have granted, it released nothing."""
 

@@ -4,7 +4,7 @@
 reads and writes it. `tests/contract` holds it, and `MemoryLedger`, to the real ones.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -35,10 +35,12 @@ from keycloak_license.model.enforcement import (
     is_gate_role,
 )
 from keycloak_license.model.license import License
+from keycloak_license.model.logins import LoginReading, LoginSearch
 from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.notice import NO_TELLING, Telling
 from keycloak_license.model.realm import (
     NO_GRANT_TIMES,
+    Grant,
     GrantTimes,
     Group,
     RealmSnapshot,
@@ -49,6 +51,7 @@ from keycloak_license.model.realm import (
     containing_roles,
 )
 from keycloak_license.model.record import (
+    FORGOTTEN,
     Lease,
     RealmRecord,
     SeatEvent,
@@ -60,6 +63,7 @@ from keycloak_license.model.record import (
 from keycloak_license.model.seat import Claim
 from keycloak_license.services.ports import BeforeWrite
 from tests.fake_enforcement import SimulatedGate, carry_out
+from tests.fake_logins import SimulatedLogins
 from tests.fake_outbox import MemoryOutbox
 from tests.fake_sessions import MemoryAudit, MemorySessions
 from tests.instants import in_utc
@@ -105,8 +109,12 @@ class SimulatedRealm:
     """Whether there is a client of ours for roles."""
     has_events: bool = True
     """Whether account is kept of what admins change."""
+    logins: SimulatedLogins = field(default_factory=SimulatedLogins)
+    """Who has logged in, and what is known of it."""
     granted_at: dict[str, datetime] = field(default_factory=dict)
     """When admins gave something to users, for those of whom the test says so."""
+    granted_by: dict[str, str] = field(default_factory=dict)
+    """The ids of the users who did, likewise."""
     _is_followed: bool = False
     _is_gone: bool = False
     _roles: dict[str, Role] = field(default_factory=dict)
@@ -127,11 +135,11 @@ class SimulatedRealm:
 
     # What the program does.
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
         """Return what `keycloak_api.reader` would: all roles, and who holds those that count."""
         self._refuse_when_cut_off()
         self.reads += 1
-        return self._snapshot(applications)
+        return self._snapshot(applications, group_paths)
 
     def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
         """Return the same; the drift is what no event has told, and here everything is told."""
@@ -145,14 +153,35 @@ class SimulatedRealm:
         self._refuse_when_cut_off()
         snapshot = self._snapshot(applications)
         self._is_followed = was_followed and self.has_events and not snapshot.gaps
-        told = GrantTimes(dict(self.granted_at))
+        told = self._grant_times(self.granted_at)
         return replace(snapshot, granted_at=told) if self._is_followed else None
 
     def date_grants(self, since: datetime | None) -> GrantTimes:
         self._refuse_when_cut_off()
-        return GrantTimes({who: at for who, at in self.granted_at.items() if since is None or at >= since})
+        return self._grant_times(
+            {who: at for who, at in self.granted_at.items() if since is None or at >= since}
+        )
 
-    def _snapshot(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def _grant_times(self, times: Mapping[str, datetime]) -> GrantTimes:
+        by = self.granted_by
+        return GrantTimes(
+            dict(times),
+            grants={
+                who: Grant(at, by[who], by[who] in self._users) for who, at in times.items() if who in by
+            },
+        )
+
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        self._refuse_when_cut_off()
+        return {id_: self._users[id_].username for id_ in user_ids if id_ in self._users}
+
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        self._refuse_when_cut_off()
+        return self.logins.read(search)
+
+    def _snapshot(
+        self, applications: Sequence[Application], group_paths: Sequence[str] = ()
+    ) -> RealmSnapshot:
         composites = {parent: frozenset(children) for parent, children in self._composites.items()}
         asked = [*applications, *([MANAGERS] if self.terms.mode is Enforcement.DISABLE else [])]
         own = {role.id: role.name for role in self._roles.values() if self.terms.is_own(role)}
@@ -162,7 +191,8 @@ class SimulatedRealm:
         role_ids = containing_roles(composites, counted)
         role_users = {role_id: self._listed(self._user_roles, role_id) for role_id in role_ids}
         role_groups = {role_id: _having(self._group_roles, role_id) for role_id in role_ids}
-        group_ids = self._with_descendants(frozenset().union(*role_groups.values()))
+        named = {group.id for group in self._groups.values() if group.path in group_paths}
+        group_ids = self._with_descendants(frozenset(named).union(*role_groups.values()))
         group_members = {group_id: self._listed(self._user_groups, group_id) for group_id in group_ids}
         seen = frozenset().union(*role_users.values(), *group_members.values())
         return RealmSnapshot(
@@ -485,7 +515,7 @@ class MemoryLedger:
         for change in changes:
             claim = change.claim
             key = claim.application, claim.user_id
-            events.append(SeatEvent(*key, claim.username, change.kind, at, change.reason))
+            events.append(_seat_event(change, at))
             if isinstance(change, SeatReleased | WaitingEnded):
                 claims.pop(key, None)
                 continue
@@ -535,6 +565,16 @@ class MemoryLedger:
         ]
         present = {each.file for each in kept if each.replaced_at is None}
         self._licenses[realm] = kept + [each for each in new if each.file not in present]
+
+    def remove_seat_events(self, lease: Lease, before: datetime) -> None:
+        self.renew_lease(lease)
+        kept = [event for event in self._events.get(lease.realm, ()) if event.at >= before]
+        self._events[lease.realm] = kept
+
+    def forget_users(self, lease: Lease, pseudonyms: Mapping[str, str]) -> None:
+        self.renew_lease(lease)
+        events = self._events.get(lease.realm, [])
+        self._events[lease.realm] = [_forgetting(event, pseudonyms) for event in events]
 
     def seat_events(
         self, realm: str, application: str | None = None, since: datetime | None = None
@@ -591,9 +631,31 @@ class Unfollowed:
     def date_grants(self, since: datetime | None) -> GrantTimes:
         return NO_GRANT_TIMES
 
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        raise AssertionError("Logins were read")
+
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        return {}
+
 
 def unfenced() -> None:
     """What is called before each write in tests in which nobody else is at work."""
+
+
+def _seat_event(change: SeatChange, at: datetime) -> SeatEvent:
+    claim, grant = change.claim, change.grant
+    event = SeatEvent(claim.application, claim.user_id, claim.username, change.kind, at, change.reason)
+    if grant is None:
+        return event
+    return replace(event, granted_at=in_utc(grant.at), granted_by_id=grant.by_id, granted_by=grant.by)
+
+
+def _forgetting(event: SeatEvent, pseudonyms: Mapping[str, str]) -> SeatEvent:
+    if event.user_id in pseudonyms:
+        event = replace(event, user_id=pseudonyms[event.user_id], username=FORGOTTEN)
+    if event.granted_by_id in pseudonyms:
+        event = replace(event, granted_by_id=None, granted_by=None)
+    return event
 
 
 def _having(links: Links, what: str) -> frozenset[str]:

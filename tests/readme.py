@@ -1,22 +1,32 @@
-"""The parts of the README that are made from the code.
+"""The parts of the README and the pages beside it that are made from the code.
 
-In: README.md with markers; out: the same with fresh tables between them. `python -m tests.readme` writes
+In: pages with markers; out: the same with fresh tables between them. `python -m tests.readme` writes
 it, `tests/unit/test_readme.py` fails when it would differ.
 """
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+from prometheus_client.metrics_core import Metric
 from typer.main import get_command
 
 from keycloak_license import errors
 from keycloak_license.cli.main import app
 from keycloak_license.keycloak_api.provision import RIGHTS
+from keycloak_license.model.attributes import ATTRIBUTES
+from keycloak_license.model.license import LicenseState, Reason, Standing
+from keycloak_license.model.report import ApplicationUsage, RealmReport
+from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.settings import setting_rows
+from tests.versions.areas import AREAS, VERSIONS
+from tests.versions.record import load, rows
 
 README = Path(__file__).parents[1] / "README.md"
+PAGES = (README, *sorted((README.parent / "docs").glob("*.md")))
 _PART = re.compile(r"(<!-- made from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -49,6 +59,60 @@ def rights() -> Iterable[str]:
         yield _row(f"`{right}`", *("yes" if right in granted else "" for granted in RIGHTS.values()))
 
 
+def attributes() -> Iterable[str]:
+    """Yield the table of realm attributes."""
+    yield from _head("Attribute", "Value")
+    yield from (_row(f"`{each.name}`", each.value) for each in ATTRIBUTES)
+
+
+def keycloak_versions() -> Iterable[str]:
+    """Yield the table of Keycloak's versions, from what `make versions` has kept."""
+    heading, *others = rows(load(), VERSIONS, AREAS)
+    yield from _head(*heading)
+    yield from (_row(*cells) for cells in others)
+
+
+def metrics() -> Iterable[str]:
+    """Yield the table of metrics, from what the management port shows of a realm."""
+    yield from _head("Metric", "Kind", "Labels", "Tells")
+    for metric in sorted(_shown_metrics(), key=lambda each: each.name):
+        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        labels = dict.fromkeys(label for sample in metric.samples for label in sample.labels if label != "le")
+        yield _row(
+            f"`{name}`", metric.type, ", ".join(f"`{label}`" for label in labels), metric.documentation
+        )
+
+
+def _shown_metrics() -> Iterable[Metric]:
+    """Return the metrics of a worker that has counted one of everything."""
+    metrics_ = Metrics()
+    usage = ApplicationUsage("WFM", "WFM", seats=1, used=1, waiting=0)
+    report = RealmReport(
+        realm="acme",
+        installation_id=None,
+        standing=Standing(LicenseState.NONE, Reason.NO_LICENSE),
+        applications=(usage,),
+        synced_at=None,
+        is_complete=True,
+    )
+    metrics_.show_report(report, datetime.fromtimestamp(0, UTC))
+    metrics_.count_sync("acme", "done", 1.0)
+    metrics_.count_drift("acme", 0)
+    metrics_.count_notice("acme", "mail", "delivered")
+    metrics_.count_request("acme")
+    return metrics_.registry.collect()
+
+
+def alerts() -> Iterable[str]:
+    """Yield the table of alerts, from the rules for Prometheus."""
+    yield from _head("Alert", "Severity", "Means")
+    rules = yaml.safe_load(
+        (README.parent / "config/prometheus/keycloak-license.rules.yml").read_text("utf-8")
+    )
+    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
+        yield _row(f"`{rule['alert']}`", rule["labels"]["severity"], rule["annotations"]["summary"])
+
+
 def exit_statuses() -> Iterable[str]:
     """Yield the table of exit statuses with the errors behind them."""
     yield from _head("Status", "When")
@@ -65,7 +129,11 @@ def exit_statuses() -> Iterable[str]:
 PARTS: dict[str, Callable[[], Iterable[str]]] = {
     "commands": commands,
     "settings": settings,
+    "attributes": attributes,
+    "keycloak_versions": keycloak_versions,
+    "metrics": metrics,
     "rights": rights,
+    "alerts": alerts,
     "exit_statuses": exit_statuses,
 }
 
@@ -94,4 +162,5 @@ def _row(*cells: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(render(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(render(page.read_text(encoding="utf-8")), encoding="utf-8")

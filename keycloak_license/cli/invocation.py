@@ -32,9 +32,9 @@ class Invocation:
     config: Path | None
     environ: Mapping[str, str]
 
-    def settings(self, *, needs_client_secret: bool = True) -> Settings:
-        """Read the configuration."""
-        return load_settings(self.config, self.environ, needs_client_secret=needs_client_secret)
+    def settings(self, *, needs_client_secret: bool = True, realm: str | None = None) -> Settings:
+        """Read the configuration, in which a `realm` that is named has its defaults if it is not there."""
+        return load_settings(self.config, self.environ, needs_client_secret=needs_client_secret, realm=realm)
 
     @contextmanager
     def realm(self, name: str | None, *, needs_client_secret: bool = True) -> Iterator[ManagedRealm]:

@@ -15,7 +15,21 @@ import typer
 from typer.exceptions import TyperException
 
 from keycloak_license import __version__
-from keycloak_license.cli import demo, doctor, init, licenses, members, run, sync
+from keycloak_license.cli import (
+    demo,
+    doctor,
+    duplicates,
+    health,
+    history,
+    idle,
+    init,
+    licenses,
+    members,
+    offline,
+    run,
+    sync,
+    what_if,
+)
 from keycloak_license.cli.invocation import Invocation
 from keycloak_license.cli.vendor import vendor_app
 from keycloak_license.errors import KeycloakLicenseError
@@ -32,7 +46,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for module in (demo, init, doctor, sync, run, licenses, members):
+for module in (
+    demo,
+    init,
+    doctor,
+    sync,
+    run,
+    health,
+    licenses,
+    members,
+    what_if,
+    history,
+    idle,
+    duplicates,
+    offline,
+):
     module.register(app)
 app.add_typer(vendor_app)
 

@@ -17,6 +17,7 @@ from keycloak_license.cli.output import (
     printable,
 )
 from keycloak_license.model.instants import show_instant
+from keycloak_license.plan.consumers import Path
 from keycloak_license.services.documents import explanation_document, members_document
 from keycloak_license.services.member_list import member_cells, members_csv, show_path
 from keycloak_license.services.overview import (
@@ -26,6 +27,7 @@ from keycloak_license.services.overview import (
     explain_user,
     list_members,
 )
+from keycloak_license.services.remedies import describe_remedy
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +64,7 @@ def explain(
     realm: RealmOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show why a user holds, waits for or does not need each seat."""
+    """Show why a user holds, waits for or does not need each seat, and what would have to change."""
     with invocation_of(context).realm(realm) as managed:
         explanation = explain_user(managed, user, now())
     if as_json:
@@ -89,8 +91,14 @@ def _explanation_lines(explanation: UserExplanation) -> list[str]:
         lines.append("The licence exempts this user: no seat is needed")
     for each in explanation.applications:
         lines.append(f"{each.application.id}: {_explain_one(each)}")
-        lines.extend(f"  {printable(show_path(path))}" for path in each.paths)
+        lines.extend(f"  {_show_way(path, explanation.default_role)}" for path in each.paths)
+        lines.extend(f"  To change: {printable(describe_remedy(remedy))}" for remedy in each.remedies)
     return lines
+
+
+def _show_way(path: Path, default_role: str | None) -> str:
+    is_default = path[0] == default_role
+    return printable(show_path(path)) + (" (a default role, which everybody has)" if is_default else "")
 
 
 def _explain_one(explanation: Explanation) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from keycloak_license.errors import NotThereError, RejectedRequestError
-from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api import activity, wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.model.enforcement import DISABLED_ROLE, MADE_BY_US, MARK
 from keycloak_license.model.measures import (
@@ -84,13 +84,13 @@ def _end_sessions(client: KeycloakClient, user: str, client_uuids: Iterable[str]
     uuids = list(client_uuids)
     if not uuids:
         return
-    for session in client.get(f"{user}/sessions", wire.SESSIONS):
+    for session in client.get(f"{user}/sessions", activity.SESSIONS):
         if not session.clients.keys().isdisjoint(uuids):
             _end_session(client, session.id)
     for uuid in uuids:
         # A client may be gone meanwhile, and with it its sessions.
         with suppress(NotThereError):
-            for session in client.get(f"{user}/offline-sessions/{uuid}", wire.SESSIONS):
+            for session in client.get(f"{user}/offline-sessions/{uuid}", activity.SESSIONS):
                 _end_session(client, session.id, isOffline="true")
 
 

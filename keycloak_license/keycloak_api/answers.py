@@ -37,6 +37,7 @@ _READ_RIGHTS = {
     "groups": "view-users",
     "clients": "view-clients",
     "admin-events": "view-events",
+    "events": "view-events",
     "identity-provider": "view-identity-providers",
 }
 _WRITE_RIGHTS = {

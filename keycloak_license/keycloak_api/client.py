@@ -49,7 +49,7 @@ class Entry(Protocol):
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Entry)
-Param = str | int
+Param = str | int | tuple[str, ...]
 Attempt = Callable[[], AbstractContextManager[None]]
 
 

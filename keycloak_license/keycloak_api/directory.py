@@ -10,7 +10,7 @@ from itertools import chain, islice
 from urllib.parse import quote
 
 from keycloak_license.errors import ConfigurationError, NotThereError
-from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api import activity, wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.realm import NO_NAMES
 from keycloak_license.keycloak_api.screen_client import ScreenClient
@@ -47,7 +47,7 @@ class KeycloakDirectory:
     def find_session_user(self, client_id: str, sid: str) -> str | None:
         """Return the id of the user who is logged in to a client in one of Keycloak's sessions."""
         for client in self._client.get("clients", wire.CLIENTS, clientId=client_id):
-            pages = self._client.pages(f"clients/{client.id}/user-sessions", wire.SESSIONS)
+            pages = self._client.pages(f"clients/{client.id}/user-sessions", activity.SESSIONS)
             with suppress(NotThereError):
                 for session in chain.from_iterable(islice(pages, MAX_PAGES)):
                     if session.id == sid:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api import activity
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.model.realm import GrantTimes
+from keycloak_license.model.realm import Grant, GrantTimes
 
 PAGE_SIZE = 1000
 OVERLAP = timedelta(seconds=30)
@@ -39,6 +39,10 @@ _OF_STRUCTURE = frozenset(
 _OF_EVERYTHING = frozenset({"COMPONENT", "USER_FEDERATION_PROVIDER", "USER_FEDERATION_MAPPER"})
 
 
+_Doer = tuple[str, bool] | None
+"""Who did something, and whether he is a user of the same realm; None where it is not told."""
+
+
 class LostEventsError(Exception):
     """Events are missing, so that nobody knows what has changed."""
 
@@ -64,7 +68,7 @@ class EventLog:
         self._since: int | None = None
         self._looked_at: datetime | None = None
 
-    def look(self) -> list[wire.AdminEventRepresentation]:
+    def look(self) -> list[activity.AdminEventRepresentation]:
         """Return the events that no look has returned before; the first one only takes note of where it is.
 
         Raises `LostEventsError` where there are too many, some that were there are gone, or Keycloak's
@@ -88,11 +92,11 @@ class EventLog:
         """Return from where to look first; the last event tells where Keycloak's clock is not known."""
         if now:
             return to_milliseconds(now - OVERLAP)
-        last = self._client.get("admin-events", wire.ADMIN_EVENTS, max=1)
+        last = self._client.get("admin-events", activity.ADMIN_EVENTS, max=1)
         return min((event.time for event in last), default=0)
 
 
-def list_events(client: KeycloakClient, since: int) -> Iterator[wire.AdminEventRepresentation]:
+def list_events(client: KeycloakClient, since: int) -> Iterator[activity.AdminEventRepresentation]:
     """Yield the events since an instant in milliseconds, newest first; the newest pages where it is many.
 
     Keycloak counts what comes in while it is being paged through, so an event may come twice. Nothing is
@@ -100,14 +104,18 @@ def list_events(client: KeycloakClient, since: int) -> Iterator[wire.AdminEventR
     """
     for number in range(MAX_PAGES):
         page = client.get(
-            "admin-events", wire.ADMIN_EVENTS, dateFrom=since, first=number * PAGE_SIZE, max=PAGE_SIZE
+            "admin-events",
+            activity.ADMIN_EVENTS,
+            dateFrom=since,
+            first=number * PAGE_SIZE,
+            max=PAGE_SIZE,
         )
         yield from page
         if len(page) < PAGE_SIZE:
             return
 
 
-def sort_out(events: Iterable[wire.AdminEventRepresentation]) -> News:
+def sort_out(events: Iterable[activity.AdminEventRepresentation]) -> News:
     """Return what events touch; what the realm itself is like, everybody sees by looking at it."""
     found = [_touched_by(event) for event in events]
     return News(
@@ -117,7 +125,7 @@ def sort_out(events: Iterable[wire.AdminEventRepresentation]) -> News:
     )
 
 
-def _touched_by(event: wire.AdminEventRepresentation) -> News:
+def _touched_by(event: activity.AdminEventRepresentation) -> News:
     kind, act, path = event.resource_type or "", event.operation_type, event.resource_path or ""
     user_ids = frozenset({path.split("/")[1]}) if path.startswith("users/") else frozenset()
     match kind:
@@ -138,8 +146,10 @@ def _touched_by(event: wire.AdminEventRepresentation) -> News:
     return News(is_structure_touched=kind in _OF_STRUCTURE, is_all_touched=kind in _OF_EVERYTHING)
 
 
-def date_grants(events: Iterable[wire.AdminEventRepresentation]) -> GrantTimes:
+def date_grants(events: Iterable[activity.AdminEventRepresentation]) -> GrantTimes:
     """Return when something was given to whom: the first time since something was last taken from him.
+
+    And by whom, where one person did all of it.
 
     Being made or changed counts where nothing else is told of a user. Which role or group it was is not
     told, unless Keycloak keeps details of people, and we do not ask it to.
@@ -147,6 +157,8 @@ def date_grants(events: Iterable[wire.AdminEventRepresentation]) -> GrantTimes:
     given: dict[str, int] = {}
     changed: dict[str, int] = {}
     structure: list[int] = []
+    given_by: dict[str, set[_Doer]] = {}
+    changed_by: dict[str, set[_Doer]] = {}
     for event in sorted(events, key=lambda each: each.time):
         kind, path = event.resource_type or "", event.resource_path or ""
         user_id = path.split("/")[1] if path.startswith("users/") else None
@@ -155,12 +167,28 @@ def date_grants(events: Iterable[wire.AdminEventRepresentation]) -> GrantTimes:
             structure += [event.time] if is_grant and event.operation_type == "CREATE" else []
         elif kind == "USER" and event.operation_type in {"CREATE", "UPDATE"}:
             changed[user_id] = event.time
+            changed_by.setdefault(user_id, set()).add(_doer(event))
         elif kind in _OF_USERS and event.operation_type == "CREATE":
             given.setdefault(user_id, event.time)
+            given_by.setdefault(user_id, set()).add(_doer(event))
         elif kind in _OF_USERS and event.operation_type == "DELETE":
             given.pop(user_id, None)
+            given_by.pop(user_id, None)
     users = {user_id: _instant(time) for user_id, time in (changed | given).items()}
-    return GrantTimes(users, _instant(structure[0]) if structure else None)
+    grants = {
+        user_id: Grant(users[user_id], *doer)
+        for user_id, doers in (changed_by | given_by).items()
+        for doer in doers
+        if doer is not None and len(doers) == 1
+    }
+    return GrantTimes(users, _instant(structure[0]) if structure else None, grants)
+
+
+def _doer(event: activity.AdminEventRepresentation) -> _Doer:
+    details = event.auth_details
+    if details is None or details.user_id is None:
+        return None
+    return details.user_id, details.realm_id is not None and details.realm_id == event.realm_id
 
 
 def _instant(milliseconds: int) -> datetime:

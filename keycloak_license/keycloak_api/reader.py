@@ -8,8 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
+from urllib.parse import quote
 
-from keycloak_license.errors import AlreadyThereError, NotThereError, UnavailableError, UnreachableError
+from keycloak_license.errors import (
+    AlreadyThereError,
+    NotThereError,
+    RejectedRequestError,
+    UnavailableError,
+    UnreachableError,
+)
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.federation import find_silence
@@ -30,14 +37,22 @@ from keycloak_license.model.progress import Progress
 from keycloak_license.model.realm import Group, RealmSnapshot, Role, User, containing_roles
 
 A = TypeVar("A")
+NO_GROUPS = frozenset({"", ".", ".."})
+"""Steps of an address that lead elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked about."""
+
+    applications: Sequence[Application]
+    terms: EnforcementTerms
+    group_paths: Sequence[str] = ()
+    """Groups to be read whether or not they grant anything, with all below; unknown ones are left out."""
 
 
 def read_realm(
-    client: KeycloakClient,
-    applications: Sequence[Application],
-    terms: EnforcementTerms,
-    progress: Progress,
-    known: RealmSnapshot | None = None,
+    client: KeycloakClient, wanted: Wanted, progress: Progress, known: RealmSnapshot | None = None
 ) -> RealmSnapshot:
     """Read a realm, with what enforcement made there or needs; lists that are `known` stay as they are.
 
@@ -45,10 +60,13 @@ def read_realm(
     answers badly becomes a gap: the snapshot may then show fewer users than there are.
     """
     structure, server_time = read_structure(client), client.present_server_time
-    realm, graph = structure.realm, structure.graph
-    counted = [role.id for role in graph.roles.values() if any(app.counts(role) for app in applications)]
+    realm, graph, terms = structure.realm, structure.graph, wanted.terms
+    counted = [
+        role.id for role in graph.roles.values() if any(app.counts(role) for app in wanted.applications)
+    ]
     own = _find_own(structure, terms)
     holders = _HolderReader(client, structure, progress, known)
+    holders.add_groups(wanted.group_paths)
     asked = [*counted, *own.roles, *_manager_roles(terms, graph.roles)]
     holders.read_roles(sorted(containing_roles(graph.composites, asked) & graph.roles.keys()))
     if counted and not holders.users:
@@ -74,6 +92,7 @@ def read_realm(
         locale=realm.locale,
         server_time=server_time,
         silent_providers=silence.providers,
+        providers={each.id: each.name for each in structure.providers},
         gaps=(*holders.gaps, *silence.gaps),
         has_own_client=own.has_client,
         client_ids={each.client_id: each.id for each in structure.clients},
@@ -130,6 +149,15 @@ class _HolderReader:
     role_groups: dict[str, frozenset[str]] = field(default_factory=dict)
     group_members: dict[str, frozenset[str]] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
+
+    def add_groups(self, paths: Sequence[str]) -> None:
+        """Let the groups of those paths be read as well."""
+        for path in paths:
+            root, *steps = path.split("/")
+            if steps and not root and NO_GROUPS.isdisjoint(steps) and min(path) >= " ":
+                with suppress(RejectedRequestError):
+                    found = self.client.get(f"group-by-path/{quote('/'.join(steps))}", wire.GROUP)
+                    self.groups[found.id] = Group(found.id, found.path, found.parent_id)
 
     def read_roles(self, role_ids: Sequence[str]) -> None:
         """Read the direct holders of the roles, then the groups that have them, with descendants."""

@@ -3,7 +3,8 @@
 In: a client; out: snapshots and written attributes. Made by `bootstrap`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from urllib.parse import quote
 
@@ -13,12 +14,14 @@ from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.enforcement import Enforcer, OwnThings
 from keycloak_license.keycloak_api.events import date_grants, list_events, to_milliseconds
 from keycloak_license.keycloak_api.following import Following
-from keycloak_license.keycloak_api.reader import read_realm
+from keycloak_license.keycloak_api.logins import read_logins
+from keycloak_license.keycloak_api.reader import Wanted, read_realm
 from keycloak_license.keycloak_api.rereading import reread_users
 from keycloak_license.keycloak_api.writer import BeforeWrite, ensure_writable, write_attributes
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
+from keycloak_license.model.logins import LoginReading, LoginSearch
 from keycloak_license.model.measures import Measure, Refusal
 from keycloak_license.model.progress import Progress, no_progress
 from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, Rereading, User
@@ -43,9 +46,10 @@ class KeycloakRealm:
         self._last_read: RealmSnapshot | None = None
         """What is known of clients and roles, so that they need not be looked up again."""
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
         """See `reader.read_realm`."""
-        self._last_read = self._read(applications)
+        wanted = Wanted(applications, self._terms, group_paths)
+        self._last_read = read_realm(self.client, wanted, self._progress)
         return self._last_read
 
     def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
@@ -67,8 +71,12 @@ class KeycloakRealm:
             return NO_GRANT_TIMES
         return date_grants(events)
 
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        """See `logins.read_logins`."""
+        return read_logins(self.client, search)
+
     def _read(self, applications: Sequence[Application], known: RealmSnapshot | None = None) -> RealmSnapshot:
-        return read_realm(self.client, applications, self._terms, self._progress, known)
+        return read_realm(self.client, Wanted(applications, self._terms), self._progress, known)
 
     def read_attributes(self) -> Mapping[str, str]:
         """Return the realm's attributes only."""
@@ -87,6 +95,14 @@ class KeycloakRealm:
             return self.client.get(f"users/{quote(name, safe='')}", wire.USER)
         except NotThereError:
             return None
+
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the names of the users who are there, by id; a request for each."""
+        found: dict[str, str] = {}
+        for user_id in user_ids:
+            with suppress(NotThereError):
+                found[user_id] = self.client.get(f"users/{quote(user_id, safe=':')}", wire.USER).username
+        return found
 
     def ensure_writable(self) -> None:
         """See `writer.ensure_writable`."""

@@ -143,7 +143,9 @@ class Session(KeycloakOpenIDConnection):
         """Log in again: as cheap as a refresh, and one way less to fail."""
         self.get_token()
 
-    def send(self, call: Call, params: Mapping[str, str | int], body: str | None) -> requests.Response:
+    def send(
+        self, call: Call, params: Mapping[str, str | int | tuple[str, ...]], body: str | None
+    ) -> requests.Response:
         """Send one request, with its own errors when no response comes."""
         below_admin = call.path if call.path.startswith("/") else f"/realms/{call.realm}/{call.path}"
         url = "admin" + below_admin.rstrip("/")

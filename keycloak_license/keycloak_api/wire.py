@@ -139,24 +139,6 @@ class MappingsRepresentation(Representation):
         return frozenset(role.id for role in (*self.realm_mappings, *of_clients))
 
 
-class AdminEventRepresentation(Representation):
-    """That an admin has changed something."""
-
-    id: str | None = None
-    """Older servers do not tell."""
-    time: int
-    """In milliseconds since 1970, by the clock of the node that did it."""
-    operation_type: str
-    resource_type: str | None = None
-    resource_path: str | None = None
-    """Below the realm; the realm itself has none."""
-
-    @property
-    def key(self) -> str:
-        """What tells it from every other."""
-        return self.id or f"{self.time} {self.operation_type} {self.resource_type} {self.resource_path}"
-
-
 class ComponentRepresentation(Representation):
     """A component, for example a user storage provider."""
 
@@ -230,14 +212,6 @@ class FlowsExport(Representation):
     registration_flow: str | None = None
 
 
-class SessionRepresentation(Representation):
-    """A session of a user, with the client ids it has reached, by Keycloak's ids."""
-
-    id: str
-    user_id: str | None = None
-    clients: dict[str, str] = Field(default_factory=dict)
-
-
 class SystemInfo(Representation):
     """The part of the server info that names the version."""
 
@@ -280,18 +254,23 @@ class ExportedRoles(Representation):
     client: dict[str, tuple[ExportedRole, ...]] = Field(default_factory=dict)
 
 
-class ExportedGroup(Representation):
-    """A group in a realm export, with the roles it has directly."""
+class RoleHolder(Representation):
+    """Whoever has roles in a realm export, directly and by name; those of clients by client id."""
 
-    id: str
-    path: str
     realm_roles: tuple[str, ...] = ()
     client_roles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    sub_groups: "tuple[ExportedGroup, ...]" = ()
 
     def role_names(self) -> Iterator[RoleName]:
         """Yield the roles."""
         yield from _role_names(self.realm_roles, self.client_roles)
+
+
+class ExportedGroup(RoleHolder):
+    """A group in a realm export."""
+
+    id: str
+    path: str
+    sub_groups: "tuple[ExportedGroup, ...]" = ()
 
 
 class ExportedComponents(Representation):
@@ -321,13 +300,20 @@ def _role_names(realm: tuple[str, ...], client: dict[str, tuple[str, ...]]) -> I
         yield from ((client_id, name) for name in names)
 
 
-_QUIET = ConfigDict(hide_input_in_errors=True)
+QUIET = ConfigDict(hide_input_in_errors=True)
 """For lists; models say so themselves. What people are called has no place in a traceback."""
+
+
+_USER_FIELDS = {
+    "created_at": "createdTimestamp",
+    "provider_id": "federationLink",
+    "email_verified": "emailVerified",
+}
 
 
 def _user_field(name: str) -> str:
     """Return what Keycloak calls a field of `User`."""
-    return {"created_at": "createdTimestamp", "provider_id": "federationLink"}.get(name, name)
+    return _USER_FIELDS.get(name, name)
 
 
 def _with_provider(user: User) -> User:
@@ -341,26 +327,25 @@ _User = TypeAliasType("_User", Annotated[User, AfterValidator(_with_provider)])
 _OF_USERS = ConfigDict(alias_generator=_user_field, hide_input_in_errors=True)
 
 REALM = TypeAdapter(RealmRepresentation)
-ROLES = TypeAdapter(list[RoleRepresentation], config=_QUIET)
-GROUPS = TypeAdapter(list[GroupRepresentation], config=_QUIET)
+ROLES = TypeAdapter(list[RoleRepresentation], config=QUIET)
+GROUPS = TypeAdapter(list[GroupRepresentation], config=QUIET)
+GROUP = TypeAdapter(GroupRepresentation)
 USERS: TypeAdapter[list[User]] = TypeAdapter(list[_User], config=_OF_USERS)
 USER: TypeAdapter[User] = TypeAdapter(_User, config=_OF_USERS)
-CLIENTS = TypeAdapter(list[ClientRepresentation], config=_QUIET)
+CLIENTS = TypeAdapter(list[ClientRepresentation], config=QUIET)
 EXPORT = TypeAdapter(PartialExport)
 CLIENT_SERVICES = TypeAdapter(ClientServices)
-OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation], config=_QUIET)
-SCREEN_CLIENTS = TypeAdapter(list[ScreenClientRepresentation], config=_QUIET)
+OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation], config=QUIET)
+SCREEN_CLIENTS = TypeAdapter(list[ScreenClientRepresentation], config=QUIET)
 OWNED_ROLE = TypeAdapter(OwnedRoleRepresentation)
-COMPONENTS = TypeAdapter(list[ComponentRepresentation], config=_QUIET)
+COMPONENTS = TypeAdapter(list[ComponentRepresentation], config=QUIET)
 SERVER_INFO = TypeAdapter(ServerInfo)
 MAPPINGS = TypeAdapter(MappingsRepresentation)
-ADMIN_EVENTS = TypeAdapter(list[AdminEventRepresentation], config=_QUIET)
 ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)
 FLOWS = TypeAdapter(FlowsExport)
-TOP_FLOWS = TypeAdapter(list[FlowRepresentation], config=_QUIET)
-AUTHENTICATORS = TypeAdapter(list[AuthenticatorRepresentation], config=_QUIET)
-SESSIONS = TypeAdapter(list[SessionRepresentation], config=_QUIET)
-SCOPES = TypeAdapter(list[ScopeRepresentation], config=_QUIET)
-OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=_QUIET)
+TOP_FLOWS = TypeAdapter(list[FlowRepresentation], config=QUIET)
+AUTHENTICATORS = TypeAdapter(list[AuthenticatorRepresentation], config=QUIET)
+SCOPES = TypeAdapter(list[ScopeRepresentation], config=QUIET)
+OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=QUIET)
 """For what has to be sent back whole."""

@@ -4,14 +4,14 @@ In: a database URL, then syncs with their changes and licence files; out: `Realm
 Made by `bootstrap`, used by `services` as `ports.Ledger`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from keycloak_license.errors import LedgerError
-from keycloak_license.ledger import outbox, rows, workers
+from keycloak_license.ledger import history, outbox, rows, workers
 from keycloak_license.ledger.audit import SqlAudit
 from keycloak_license.ledger.connection import create_folder, create_ledger_engine, reading, writing
 from keycloak_license.ledger.failures import masked
@@ -19,9 +19,9 @@ from keycloak_license.ledger.lease import LEASE_DURATION, end, read_epoch, renew
 from keycloak_license.ledger.outbox import SqlOutbox
 from keycloak_license.ledger.schema import migrate, read_revision
 from keycloak_license.ledger.sessions import SqlSessions
-from keycloak_license.ledger.tables import claims, licenses, seat_events, sync_failures
+from keycloak_license.ledger.tables import claims, licenses, sync_failures
 from keycloak_license.model.changes import SeatChange, claim_key, outcome_of
-from keycloak_license.model.measures import AccountChange, Disabling
+from keycloak_license.model.measures import Disabling
 from keycloak_license.model.notice import NO_TELLING, Telling
 from keycloak_license.model.record import (
     Lease,
@@ -160,15 +160,13 @@ class SqlLedger:
             for (application, user_id), claim in outcome.items()
             if claim is None
         ]
-        events = [rows.row(sync.realm, _event(change, sync.synced_at)) for change in changes]
         with writing(self._engine) as connection:
             renew(connection, lease)
             rows.put_sync(connection, sync)
             rows.remove(connection, sync_failures, [{"realm": sync.realm}])
             rows.put(connection, claims, kept)
             rows.remove(connection, claims, ended)
-            if events:
-                connection.execute(insert(seat_events), events)
+            history.put(connection, sync.realm, changes, sync.synced_at)
             outbox.put(connection, sync.realm, telling, sync.synced_at)
 
     def record_enforcement(
@@ -177,9 +175,7 @@ class SqlLedger:
         """Add to a sync who was disabled and enabled after it was recorded, and what could not be done."""
         with writing(self._engine) as connection:
             renew(connection, lease)
-            events = [rows.row(lease.realm, _event(change, at)) for change in done]
-            if events:
-                connection.execute(insert(seat_events), events)
+            history.put(connection, lease.realm, done, at)
             sync = rows.read_sync(connection, lease.realm)
             if sync and refused:
                 rows.put_sync(connection, replace(sync, warnings=(*sync.warnings, *refused)))
@@ -210,20 +206,24 @@ class SqlLedger:
             if new:
                 connection.execute(insert(licenses), new)
 
+    def remove_seat_events(self, lease: Lease, before: datetime) -> None:
+        """Forget the history of claims that is dated before an instant."""
+        with writing(self._engine) as connection:
+            renew(connection, lease)
+            history.remove(connection, lease.realm, before)
+
+    def forget_users(self, lease: Lease, pseudonyms: Mapping[str, str]) -> None:
+        """Put a pseudonym in the place of each user, by id, wherever seat events name him."""
+        with writing(self._engine) as connection:
+            renew(connection, lease)
+            history.forget(connection, lease.realm, pseudonyms)
+
     def seat_events(
         self, realm: str, application: str | None = None, since: datetime | None = None
     ) -> tuple[SeatEvent, ...]:
         """Return the history of claims, oldest first; with `since`, what was written after all before it."""
-        wanted = seat_events.c.realm == realm
-        if application is not None:
-            wanted &= seat_events.c.application == application
-        if since is not None:
-            # By place, not by time: a clock that was ahead for an hour dated what came before this.
-            earlier = select(seat_events.c.id).where(wanted, seat_events.c.at < since)
-            last = earlier.order_by(seat_events.c.id.desc()).limit(1).scalar_subquery()
-            wanted &= seat_events.c.id > func.coalesce(last, 0)
         with reading(self._engine) as connection:
-            return tuple(rows.read(connection, seat_events, SeatEvent, wanted))
+            return history.read(connection, realm, application, since)
 
     def describe(self) -> LedgerDescription:
         """Look at the database, and try a write that is taken back."""
@@ -250,8 +250,3 @@ class SqlLedger:
         except LedgerError as error:
             return str(error)
         return None
-
-
-def _event(change: SeatChange | Disabling, at: datetime) -> SeatEvent:
-    user = change if isinstance(change, AccountChange) else change.claim
-    return SeatEvent(user.application, user.user_id, user.username, change.kind, at, change.reason)

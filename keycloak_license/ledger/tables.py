@@ -160,6 +160,9 @@ seat_events = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("granted_at", Instant),
+    sa.Column("granted_by_id", sa.Text),
+    sa.Column("granted_by", sa.Text),
     sa.Index("ix_seat_events_realm_application_id", "realm", "application", "id"),
 )
 

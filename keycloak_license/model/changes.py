@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, assert_never
 
 from keycloak_license.model.measures import Measure
+from keycloak_license.model.realm import Grant
 from keycloak_license.model.seat import Claim
 
 
@@ -19,6 +20,8 @@ class ClaimChange:
     kind: ClassVar[str]
     claim: Claim
     reason: str
+    grant: Grant | None = None
+    """Which grant began it, as far as an event tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ class User:
     """``createdTimestamp`` in milliseconds since 1970; None for some federated users."""
     provider_id: str | None = None
     """The user storage provider the account comes from; None for one of Keycloak's own."""
+    email_verified: bool = False
+    """Whether Keycloak was told that the address is his."""
 
 
 def provider_of(user_id: str) -> str | None:
@@ -58,6 +60,20 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """That one person gave a user all that he was given."""
+
+    at: datetime
+    """When he was first given something, by Keycloak's clock."""
+    by_id: str
+    """Who gave it, as Keycloak knows him."""
+    is_by_neighbour: bool = False
+    """Whether he is a user of the same realm, so that his name can be looked up."""
+    by: str | None = None
+    """His name, where it was looked up."""
+
+
+@dataclass(frozen=True, slots=True)
 class GrantTimes:
     """When Keycloak's admin events say that something was given, by Keycloak's clock."""
 
@@ -65,6 +81,8 @@ class GrantTimes:
     """By user id."""
     structure: datetime | None = None
     """When a role was first given to a group or put into a composite, and so to many at once."""
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    """By user id, where it was one person alone who gave him everything."""
 
 
 NO_GRANT_TIMES = GrantTimes()
@@ -101,6 +119,8 @@ class RealmSnapshot:
     silent_providers: Mapping[str, str] = field(default_factory=dict)
     """A sentence for each user storage provider, by id, that is switched off or cannot be tested: nothing
     is known of its own users."""
+    providers: Mapping[str, str] = field(default_factory=dict)
+    """The name of each user storage provider, by id."""
     gaps: tuple[str, ...] = ()
     """One sentence for each thing that could not be read: anybody may be missing."""
     client_ids: Mapping[str, str] = field(default_factory=dict)

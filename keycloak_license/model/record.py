@@ -94,6 +94,10 @@ class SyncFailure:
     """Why, as a sentence."""
 
 
+FORGOTTEN = "forgotten"
+"""What a user is called in the history once he is forgotten."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeatEvent:
     """Something that happened to a claim, kept as history."""
@@ -104,6 +108,17 @@ class SeatEvent:
     kind: str
     at: datetime
     reason: str
+    granted_at: datetime | None = None
+    """When an admin gave the user what began it; None where no event of Keycloak's tells."""
+    granted_by_id: str | None = None
+    """That admin, as Keycloak knows him."""
+    granted_by: str | None = None
+    """His name then; None where only the id is known."""
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the user is named no more."""
+        return self.username == FORGOTTEN and self.user_id.startswith(f"{FORGOTTEN}-")
 
 
 @dataclass(frozen=True, slots=True)

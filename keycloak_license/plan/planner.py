@@ -25,7 +25,7 @@ from keycloak_license.model.changes import (
 from keycloak_license.model.enforcement import OBSERVE_ONLY, EnforcementTerms
 from keycloak_license.model.license import DEFAULT_EXEMPT_USERS, Standing
 from keycloak_license.model.notice import Mark, Tidings
-from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, UserReading
+from keycloak_license.model.realm import NO_GRANT_TIMES, Grant, GrantTimes, RealmSnapshot, UserReading
 from keycloak_license.model.report import ApplicationUsage, RealmReport, SyncPlan
 from keycloak_license.model.seat import NO_CONSENT, Allocation, Claim, Consent, HeldRelease
 from keycloak_license.plan.allocation import Terms, allocate, freeze, recover_claims
@@ -42,6 +42,9 @@ from keycloak_license.plan.own_roles import EnforcementInputs, seated_by_role
 from keycloak_license.plan.recovery import lacks_people
 
 FIRST_COME = "first_come"
+LIMIT_REDUCED, NOT_LICENSED = "limit_reduced", "not_licensed"
+DISPLACED = frozenset({LIMIT_REDUCED, NOT_LICENSED})
+"""Why somebody lost a seat that is no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def plan_sync(inputs: SyncInputs) -> SyncPlan:
         claims = claims_of[application.id]
         allocation, endings = _allocate(inputs, application, claims)
         allocations.append(allocation)
-        changes.extend(plan_seats(allocation, claims, endings, inputs.standing))
+        seats = plan_seats(allocation, claims, endings, inputs.standing)
+        changes.extend(_with_grants(seats, inputs.granted_at.grants))
         held.extend(endings.held)
         unconfirmed.extend(endings.unconfirmed)
     enforcement = _enforcement_inputs(inputs, allocations)
@@ -145,6 +149,17 @@ def _plan_tidings(
             is_failing=inputs.is_failing,
         )
     )
+
+
+def _with_grants(changes: Sequence[SeatChange], grants: Mapping[str, Grant]) -> Sequence[SeatChange]:
+    """Return the changes, with what began each claim that is new."""
+    # Told of few, if of any: nobody else is to cost anything.
+    if not grants:
+        return changes
+    return [
+        replace(change, grant=grants.get(change.claim.user_id)) if _is_arrival(change) else change
+        for change in changes
+    ]
 
 
 def _is_arrival(change: Change) -> bool:
@@ -256,7 +271,7 @@ def plan_seats(
 
 def _reason_displaced(application: str, standing: Standing) -> str:
     is_licensed = standing.license is not None and application in standing.license.scope
-    return "limit_reduced" if is_licensed else "not_licensed"
+    return LIMIT_REDUCED if is_licensed else NOT_LICENSED
 
 
 def _read_warnings(inputs: SyncInputs) -> Iterator[str]:

@@ -60,7 +60,7 @@ def usage_over_time(
     """
     until = until.astimezone(UTC)
     since = min(since.astimezone(UTC), until)
-    used, limits = _counts(inputs, since, until), _limits(inputs, since, until)
+    used, limits = _counts(inputs, since, until), limits_over_time(inputs, since, until)
     points = [UsagePoint(since, used[since], limits[since])]
     for at in sorted(used.keys() | limits.keys()):
         before = points[-1]
@@ -87,8 +87,8 @@ def _counts(inputs: UsageInputs, since: datetime, until: datetime) -> Mapping[da
     return {**counts, since: used}
 
 
-def _limits(inputs: UsageInputs, since: datetime, until: datetime) -> Mapping[datetime, int | None]:
-    """Return the limit as it was at each instant at which it may have changed."""
+def limits_over_time(inputs: UsageInputs, since: datetime, until: datetime) -> Mapping[datetime, int | None]:
+    """Return the limit as it was at `since` and at each instant at which it may have changed; both in UTC."""
     spans = [(each, *_in_force(each, until)) for each in inputs.licenses]
     instants = {since}
     for each, begins_at, ends_at in spans:

@@ -13,8 +13,11 @@ from keycloak_license.model.measures import AccessClosed, AccessOpened, AccountC
 from keycloak_license.model.notice import Notice, is_about_seats
 from keycloak_license.model.report import ApplicationUsage, ListedLicense, RealmReport, SyncReport
 from keycloak_license.model.seat import HeldRelease
+from keycloak_license.plan.remedies import Remedy
 from keycloak_license.services.licenses import LicenseImport
 from keycloak_license.services.overview import Explanation, Member, UserExplanation
+from keycloak_license.services.remedies import describe_remedy
+from keycloak_license.services.what_if import Prospect
 
 Document = dict[str, Any]
 
@@ -56,6 +59,25 @@ def import_document(result: LicenseImport) -> Document:
         "license": _license_document(result.plan.report),
         "already_imported": result.is_known,
         "warnings": list(result.plan.report.warnings),
+    }
+
+
+def prospect_document(prospect: Prospect) -> Document:
+    """Return the document of `what-if`; a change of somebody who would wait has his place in the queue."""
+    report = prospect.after.report
+    return {
+        "realm": report.realm,
+        "suppositions": [each.label for each in prospect.suppositions],
+        "before": _usage_documents(prospect.before.applications),
+        "after": _usage_documents(report.applications),
+        "changes": [
+            _change_document(each) | {"position": prospect.position(each)} for each in prospect.changes
+        ],
+        "remarks": list(prospect.remarks),
+        "license": _license_document(report),
+        "complete": report.is_complete,
+        "held": [_held_document(each) for each in report.held],
+        "warnings": list(report.warnings),
     }
 
 
@@ -109,9 +131,24 @@ def explanation_document(explanation: UserExplanation) -> Document:
         "exempt": explanation.is_exempt,
         "access": explanation.standing.access,
         "reason": explanation.standing.reason.value,
+        "default_role": explanation.default_role,
         "applications": [
-            {"id": each.application.id} | _explanation_document(each) for each in explanation.applications
+            {"id": each.application.id}
+            | _explanation_document(each)
+            | {"to_change": [_remedy_document(remedy) for remedy in each.remedies]}
+            for each in explanation.applications
         ],
+    }
+
+
+def _remedy_document(remedy: Remedy) -> Document:
+    return {
+        "kind": remedy.kind.value,
+        "seats": remedy.seats,
+        "take_away": list(remedy.grants),
+        "shared": list(remedy.shared),
+        "roles": list(remedy.roles),
+        "text": describe_remedy(remedy),
     }
 
 

@@ -1,7 +1,7 @@
 """Importing a licence, and listing those that were.
 
-In: the bytes of a file; out: what the realm is like before and after. Called by `cli.licenses`. A file
-that is refused changes nothing; a genuine one is never refused for usage, its effects are shown first.
+In: the bytes of a file; out: what the realm is like before and after. Called by `cli.licenses` and `what_if`.
+A file that is refused changes nothing; a genuine one is never refused for usage, its effects are shown first.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from keycloak_license.plan.replacement import find_newer, find_replaced, is_fore
 from keycloak_license.services.confirmation import make_confirmed_plan
 from keycloak_license.services.lease import hold_lease
 from keycloak_license.services.observation import ManagedRealm, Observation, observe
+from keycloak_license.services.ports import Witness
 from keycloak_license.services.reconcile import apply
 from keycloak_license.services.recovery import read_licenses
 
@@ -77,14 +78,27 @@ def _told(result: LicenseImport, refused: tuple[str, ...]) -> LicenseImport:
     return replace(result, plan=replace(result.plan, report=report))
 
 
+def preview_import_in(
+    managed: ManagedRealm, license_: License, seen: Observation, witness: Witness
+) -> LicenseImport:
+    """Return what importing a licence would do in a realm as it was seen, or as it is supposed to be."""
+    refuse_unknown_applications(managed, license_)
+    return _prepare_in(managed, license_, seen, witness)[1]
+
+
 def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[Observation, LicenseImport]:
-    _refuse_unknown_applications(managed, license_)
-    seen = observe(managed, now)
+    refuse_unknown_applications(managed, license_)
+    return _prepare_in(managed, license_, observe(managed, now), managed.keycloak)
+
+
+def _prepare_in(
+    managed: ManagedRealm, license_: License, seen: Observation, witness: Witness
+) -> tuple[Observation, LicenseImport]:
     if seen.dispute:
         raise LicenseRefusedError(seen.dispute)
     known = read_licenses(managed.verifier, seen.licenses)
     in_force = [each for each in known if each.stored.replaced_at is None]
-    seen, present = make_confirmed_plan(managed, seen, seen.licenses)
+    seen, present = make_confirmed_plan(managed, seen, seen.licenses, witness=witness)
     if any(each.stored.file == license_.file for each in in_force):
         # Known may mean by the realm alone: then the ledger has lost all else as well, and it comes back.
         plan = present if seen.known.recovered else replace(present, changes=())
@@ -93,12 +107,14 @@ def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[O
     managed.verifier.accept(license_.file.encode())
     replaced = find_replaced(in_force, license_, seen.installation, seen.clock.believed)
     remaining = [each.stored for each in in_force if each.stored not in replaced]
-    seen, plan = make_confirmed_plan(managed, seen, [*remaining, to_stored(license_, seen.now)])
+    imported = [*remaining, to_stored(license_, seen.now)]
+    seen, plan = make_confirmed_plan(managed, seen, imported, witness=witness)
     _refuse_foreign(license_, seen, present.report)
     return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False)
 
 
-def _refuse_unknown_applications(managed: ManagedRealm, license_: License) -> None:
+def refuse_unknown_applications(managed: ManagedRealm, license_: License) -> None:
+    """Raise `LicenseRefusedError` for a licence of what is not configured."""
     known = {application.id for application in managed.applications}
     if unknown := sorted(license_.scope.keys() - known):
         raise LicenseRefusedError(

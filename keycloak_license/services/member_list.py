@@ -5,7 +5,7 @@ In: members of `overview`; out: cells and CSV. Called by `cli.members` and the s
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from keycloak_license.model.instants import show_instant
 from keycloak_license.plan.consumers import Path
@@ -35,11 +35,15 @@ def member_cells(member: Member) -> tuple[str, ...]:
 
 def members_csv(members: Sequence[Member]) -> str:
     """Return CSV with a header line."""
+    return harmless_csv(HEADINGS, ((member.claim.user_id, *member_cells(member)) for member in members))
+
+
+def harmless_csv(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return CSV with a header line, which no spreadsheet takes for formulas."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADINGS)
-    for member in members:
-        writer.writerow([member.claim.user_id, *(_harmless(cell) for cell in member_cells(member))])
+    writer.writerow(headings)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 

@@ -15,6 +15,7 @@ from keycloak_license.model.application import Application
 from keycloak_license.model.attributes import INSTALLATION_ID, LICENSE_FILE
 from keycloak_license.model.audience import NO_NOTICES, NoticeTerms
 from keycloak_license.model.enforcement import MANAGERS, OBSERVE_ONLY, EnforcementTerms
+from keycloak_license.model.history import DEFAULT_TERMS, HistoryTerms
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.realm import NO_GRANT_TIMES, GrantTimes, RealmSnapshot, UserReading
 from keycloak_license.model.record import RealmRecord, StoredLicense
@@ -30,24 +31,32 @@ from keycloak_license.services.ports import Ledger, LicenseVerifier, Realm
 from keycloak_license.services.recovery import recover_licenses
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedRealm:
-    """A realm with everything that is needed to work on it; made by `bootstrap`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealmTerms:
+    """What a realm is planned by, wherever it was read; made by `bootstrap`."""
 
     name: str
     zone: ZoneInfo
     applications: tuple[Application, ...]
-    keycloak: Realm
-    ledger: Ledger
     verifier: LicenseVerifier
     guard: Guard = DEFAULT_GUARD
-    patience_seconds: float = 30.0
-    """How long to wait while another process works on the realm."""
     notice_terms: NoticeTerms = NO_NOTICES
     """Who is told of what."""
     warnings: tuple[str, ...] = ()
     """What is known to be wrong with its configuration; part of every report."""
     enforcement: EnforcementTerms = OBSERVE_ONLY
+    history: HistoryTerms = DEFAULT_TERMS
+    """How long what happened is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedRealm(RealmTerms):
+    """A realm with everything that is needed to work on it; made by `bootstrap`."""
+
+    keycloak: Realm
+    ledger: Ledger
+    patience_seconds: float = 30.0
+    """How long to wait while another process works on the realm."""
 
     @property
     def asked_about(self) -> tuple[Application, ...]:
@@ -95,7 +104,7 @@ def observe(managed: ManagedRealm, now: datetime) -> Observation:
 
 
 def observe_in(
-    managed: ManagedRealm, now: datetime, record: RealmRecord, snapshot: RealmSnapshot
+    managed: RealmTerms, now: datetime, record: RealmRecord, snapshot: RealmSnapshot
 ) -> Observation:
     """Return what follows from a read of realm and ledger.
 
@@ -115,7 +124,7 @@ def observe_in(
 
 
 def make_plan(
-    managed: ManagedRealm,
+    managed: RealmTerms,
     seen: Observation,
     licenses: Sequence[StoredLicense],
     consent: Consent = NO_CONSENT,

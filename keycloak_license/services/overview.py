@@ -35,6 +35,7 @@ from keycloak_license.plan.expiry import NoticeDaysError, notice_days
 from keycloak_license.plan.in_force import list_licenses
 from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import count_usage, exempt_users, seat_terms
+from keycloak_license.plan.remedies import Person, Place, Remedy, find_default_ways, find_remedies
 from keycloak_license.services.installation import explain_dispute
 from keycloak_license.services.observation import ManagedRealm, verify_licenses
 from keycloak_license.services.reconcile import preview_once
@@ -69,6 +70,8 @@ class Explanation:
     """None when the user does not consume."""
     paths: tuple[Path, ...]
     """Also those that do not count, for example of a disabled user."""
+    remedies: tuple[Remedy, ...] = ()
+    """What would have to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class UserExplanation:
     standing: Standing
     is_exempt: bool
     applications: tuple[Explanation, ...]
+    default_role: str | None = None
+    """The step of a path that stands for the default roles, which everybody has."""
 
 
 def read_status(managed: ManagedRealm, now: datetime) -> RealmReport:
@@ -246,14 +251,38 @@ def find_user(managed: ManagedRealm, name: str) -> User:
 
 def explanation_in(view: View, applications: Sequence[Application], user: User) -> UserExplanation:
     """Return why a user of a realm that was looked at holds, waits for or does not need each seat."""
-    explanations = []
-    for application, allocation in zip(applications, view.plan.allocations, strict=True):
-        paths = paths_by_user(view.seen.snapshot, application)
-        member = next((m for m in _members(allocation, paths) if m.claim.user_id == user.id), None)
-        explanations.append(Explanation(application, member, tuple(paths.get(user.id, ()))))
-    standing = view.plan.report.standing
+    snapshot, standing = view.seen.snapshot, view.plan.report.standing
     exempt = {username.lower() for username in exempt_users(standing)}
-    return UserExplanation(user, standing, user.username.lower() in exempt, tuple(explanations))
+    default = snapshot.roles.get(snapshot.default_role_id or "")
+    person = Person(
+        is_enabled=user.enabled,
+        is_exempt=user.username.lower() in exempt,
+        is_service_account=user.id in snapshot.service_accounts,
+        default_role=default.label if default else None,
+    )
+    explanations = tuple(
+        _explain(view, person, application, allocation, user)
+        for application, allocation in zip(applications, view.plan.allocations, strict=True)
+    )
+    return UserExplanation(user, standing, person.is_exempt, explanations, person.default_role)
+
+
+def _explain(
+    view: View, person: Person, application: Application, allocation: Allocation, user: User
+) -> Explanation:
+    paths = paths_by_user(view.seen.snapshot, application)
+    member = next((m for m in _members(allocation, paths) if m.claim.user_id == user.id), None)
+    place = Place(
+        application=application,
+        limit=allocation.limit,
+        used=len(allocation.seated),
+        claim=member.claim if member else None,
+        position=member.position if member else None,
+        paths=tuple(paths.get(user.id, ())),
+        default_ways=find_default_ways(view.seen.snapshot, application),
+    )
+    remedies = find_remedies(person, view.plan.report.standing, place)
+    return Explanation(application, member, place.paths, remedies)
 
 
 def find_application(applications: Sequence[Application], application_id: str) -> Application:

@@ -3,13 +3,14 @@
 Satisfied by shape: `keycloak_api.realm` and `ledger.store` in earnest, `tests/fakes.py` in tests.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange, SeatChange
 from keycloak_license.model.license import License
+from keycloak_license.model.logins import LoginReading, LoginSearch
 from keycloak_license.model.measures import Disabling, Measure, Refusal
 from keycloak_license.model.notice import NO_TELLING, Channel, Delivery, Outcome, Telling
 from keycloak_license.model.realm import GrantTimes, RealmSnapshot, Rereading, User
@@ -28,11 +29,25 @@ from keycloak_license.model.session import AuditEntry, LoginAttempt, LoginClient
 BeforeWrite = Callable[[], None]
 
 
-class Realm(Protocol):
+class Witness(Protocol):
+    """Who is asked again before a plan is believed."""
+
+    def date_grants(self, since: datetime | None) -> GrantTimes:
+        """Return when admins gave something to whom, as far as that is known; `since` limits the search."""
+
+    def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
+        """Read users one by one, with the effective roles that the applications count."""
+
+
+class Realm(Witness, Protocol):
     """One realm of a Keycloak."""
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
-        """Read who holds the applications' roles; what could not be read is in `gaps`."""
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
+        """Read who holds the applications' roles; what could not be read is in `gaps`.
+
+        Also read the groups of those paths with everything below them, as far as they exist, though they
+        may grant nothing.
+        """
 
     def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
         """Read the same, and remember it, so that `refresh` can tell what came after."""
@@ -44,8 +59,8 @@ class Realm(Protocol):
         account of what does.
         """
 
-    def date_grants(self, since: datetime | None) -> GrantTimes:
-        """Return when admins gave something to whom, as far as that is known; `since` limits the search."""
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        """Read who has logged in when, as far as Keycloak knows it; what is not known is in `gaps`."""
 
     def read_attributes(self) -> Mapping[str, str]:
         """Read the realm's attributes only."""
@@ -53,11 +68,11 @@ class Realm(Protocol):
     def find_user(self, name: str) -> User | None:
         """Return the user of that exact username or id, None when there is none."""
 
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the names of those of these users who are there, by id; a request for each."""
+
     def ensure_writable(self) -> None:
         """Raise `MissingRightError` when attributes could not be written; writes nothing."""
-
-    def reread(self, user_ids: Sequence[str], applications: Sequence[Application]) -> Rereading:
-        """Read users one by one, with the effective roles that the applications count."""
 
     def write_attributes(self, changes: Sequence[AttributeChange], before_write: BeforeWrite) -> None:
         """Carry out attribute changes; no call at all when there are none.
@@ -142,6 +157,15 @@ class Ledger(Protocol):
         """Keep licences, and take the replaced ones out of force at the instant of the first one's import.
 
         One transaction, refused like `record_sync`; a file that is in force already is not kept twice.
+        """
+
+    def remove_seat_events(self, lease: Lease, before: datetime) -> None:
+        """Forget the history of claims that is dated before an instant; refused like `record_sync`."""
+
+    def forget_users(self, lease: Lease, pseudonyms: Mapping[str, str]) -> None:
+        """Put a pseudonym in the place of each user, by id, wherever seat events name him.
+
+        As one who gave something he is not named at all. Refused like `record_sync`.
         """
 
     def seat_events(

@@ -33,9 +33,11 @@ from keycloak_license.plan.audience import make_audience
 from keycloak_license.plan.notices import plan_failure
 from keycloak_license.services.confirmation import make_confirmed_plan
 from keycloak_license.services.delivery import make_telling
+from keycloak_license.services.grantors import name_grantors
 from keycloak_license.services.installation import explain_gone
 from keycloak_license.services.lease import Fence, hold_lease
 from keycloak_license.services.observation import ManagedRealm, Observation, observe
+from keycloak_license.services.retention import tidy_history
 
 FAILURES = (UnavailableError, ConfigurationError, MissingRightError, IncompleteSyncError)
 """What `status` has to tell until it is mended; the ledger's own faults cannot be kept in it."""
@@ -160,6 +162,7 @@ def apply(
     for change in (seen.known.recovered, imported):
         if change is not None:
             managed.ledger.add_licenses(fence.lease, change.added, change.replaced)
+    seats = name_grantors(managed.keycloak, seats)
     record = _sync_record(managed, seen, plan)
     managed.ledger.record_sync(fence.lease, record, seats, make_telling(plan.tidings))
     measures = [change for change in plan.changes if isinstance(change, Measure)]
@@ -167,7 +170,9 @@ def apply(
     closing = [each for each in measures if isinstance(each, AccessClosed)]
     _enforce(managed, closing, fence, seen.now)
     managed.keycloak.write_attributes(attributes, fence.check)
-    return _enforce(managed, [each for each in measures if each not in closing], fence, seen.now)
+    refused = _enforce(managed, [each for each in measures if each not in closing], fence, seen.now)
+    tidy_history(managed, seen, seats, fence.lease)
+    return refused
 
 
 def _enforce(

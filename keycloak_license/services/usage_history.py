@@ -24,23 +24,30 @@ def read_usage_history(
     Raises `ConfigurationError` for an application that is not configured.
     """
     application = find_application(managed.applications, application_id)
-    record, events = _read(managed, application.id, since)
+    # What was before is forgotten, not quiet.
+    since = max(since, now - managed.history.keep)
+    record, events = read_past(managed, application.id, since)
     inputs = UsageInputs(
         application=application.id,
         used=sum(claim.is_seated for claim in record.claims if claim.application == application.id),
         events=events,
-        licenses=[
-            ImportedLicense(each.license, each.stored.imported_at, each.stored.replaced_at)
-            for each in read_licenses(managed.verifier, record.licenses)
-            if each.license is not None
-        ],
+        licenses=read_imports(managed, record),
         installation=installation_of(managed, record),
     )
     return usage_over_time(inputs, since, read_clock(now, None, record.clock).now)
 
 
-def _read(
-    managed: ManagedRealm, application_id: str, since: datetime
+def read_imports(managed: ManagedRealm, record: RealmRecord) -> tuple[ImportedLicense, ...]:
+    """Return all licences that verify, also replaced ones."""
+    return tuple(
+        ImportedLicense(each.license, each.stored.imported_at, each.stored.replaced_at)
+        for each in read_licenses(managed.verifier, record.licenses)
+        if each.license is not None
+    )
+
+
+def read_past(
+    managed: ManagedRealm, application_id: str | None = None, since: datetime | None = None
 ) -> tuple[RealmRecord, tuple[SeatEvent, ...]]:
     """Read what is and what happened; a sync in between would shift the whole past, so then both again."""
     record = managed.ledger.load(managed.name)

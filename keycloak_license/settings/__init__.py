@@ -47,12 +47,17 @@ SECRET = ("keycloak", "client_secret")
 
 
 def load_settings(
-    path: Path | None, environ: Mapping[str, str], *, needs_client_secret: bool = True
+    path: Path | None,
+    environ: Mapping[str, str],
+    *,
+    needs_client_secret: bool = True,
+    realm: str | None = None,
 ) -> Settings:
     """Read the configuration file (see `find_config`), lay the environment over it and check the whole.
 
     With `needs_client_secret` false a missing secret is empty and no error: for `init`, which makes it,
-    and for commands that need no Keycloak. Raises `ConfigurationError`, one sentence with all that is wrong.
+    and for commands that need no Keycloak. A `realm` that is named need not be configured either, and then
+    has the defaults. Raises `ConfigurationError`, one sentence with all that is wrong.
     """
     root = _root()
     found = Findings(root)
@@ -61,6 +66,8 @@ def load_settings(
     tree = _file_tree(file, root, found) if file else {}
     tree.setdefault("applications", packaged_applications())
     lay_over(tree, environ, folder, found)
+    if realm is not None:
+        tree.setdefault("realms", {}).setdefault(realm, {})
     keycloak = tree.setdefault(SECRET[0], {})
     if not needs_client_secret:
         keycloak.setdefault(SECRET[1], "")

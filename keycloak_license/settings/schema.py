@@ -17,6 +17,7 @@ from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
 from keycloak_license.model.audience import NoticeTerms
 from keycloak_license.model.enforcement import Enforcement, EnforcementTerms
+from keycloak_license.model.history import HistoryTerms
 from keycloak_license.model.screen import ScreenAddress, screen_client_id
 from keycloak_license.plan.sharing import keep_pace
 from keycloak_license.settings.sources import packaged_applications
@@ -178,6 +179,20 @@ class MailSettings(FrozenModel):
         return self
 
 
+class HistorySettings(FrozenModel):
+    """How long is kept what has happened to seats."""
+
+    keep_days: Annotated[int, Field(strict=True, ge=1, le=36_500)] = 730
+    """Days after which what happened to seats is forgotten."""
+    forget_deleted_users: Switch = False
+    """Whether who is deleted in Keycloak is named no more in what has happened."""
+
+    @property
+    def terms(self) -> HistoryTerms:
+        """How long what happened is kept, as the rest of the program knows it."""
+        return HistoryTerms(timedelta(days=self.keep_days), self.forget_deleted_users)
+
+
 class WebhookSettings(FrozenModel):
     """A second way to tell the same; without an address nothing is posted."""
 
@@ -264,6 +279,7 @@ class Settings(FrozenModel):
     """Folder of the vendor's *.public.pem; the file name is the kid."""
     sync: SyncSettings = SyncSettings()
     guard: GuardSettings = GuardSettings()
+    history: HistorySettings = HistorySettings()
     mail: MailSettings = MailSettings()
     webhook: WebhookSettings = WebhookSettings()
     web: WebSettings = WebSettings()

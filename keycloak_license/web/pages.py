@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
@@ -22,7 +22,13 @@ from keycloak_license.model.seat import Allocation
 from keycloak_license.plan.usage_history import UsagePoint
 from keycloak_license.services.activation import find_inactive
 from keycloak_license.services.member_list import members_csv
-from keycloak_license.services.overview import Member, list_all_licenses, members_in, read_status
+from keycloak_license.services.overview import (
+    Member,
+    explanation_in,
+    list_all_licenses,
+    members_in,
+    read_status,
+)
 from keycloak_license.services.usage_history import read_usage_history
 from keycloak_license.web import sessions, views
 from keycloak_license.web.chart import ChartWords, draw_usage
@@ -38,6 +44,7 @@ VisitParameter = Annotated[Visit, Depends(visit)]
 CHART_SPAN = timedelta(days=90)
 AUDIT_SHOWN = 20
 MAX_SEARCH = 200
+MAX_USER_ID = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,18 @@ def members_file(visit_: VisitParameter, application_id: str) -> Response:
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="members-{application.id}.csv"'},
     )
+
+
+@router.get("/realms/{realm}/users/{user_id:path}")
+def user(visit_: VisitParameter, user_id: Annotated[str, Path(max_length=MAX_USER_ID)]) -> Response:
+    """Show how a user, by id or username, stands with each application, why, and what would change that."""
+    managed = visit_.desk.managed
+    found = managed.keycloak.find_user(user_id)
+    if found is None:
+        raise HTTPException(404)
+    view = visit_.desk.viewer.look(visit_.site.clock())
+    explanation = explanation_in(view, managed.applications, found)
+    return render(visit_.request, "user.html", visit_, explanation=explanation)
 
 
 @router.get("/realms/{realm}/sync")

@@ -100,6 +100,21 @@ class MembersDocument(Document):
     members: list[MemberDocument]
 
 
+class RemedyDocument(Document):
+    """One thing that would have to change."""
+
+    kind: str
+    seats: int | None
+    """How many are lacking."""
+    take_away: list[str]
+    """What the user was given and would have to lose, all of it."""
+    shared: list[str]
+    """What would have to go from the default roles, which concerns everybody."""
+    roles: list[str]
+    """Roles of which one is enough, as shell patterns."""
+    text: str
+
+
 class ExplainedApplication(Document):
     """What one application means for a user."""
 
@@ -109,6 +124,7 @@ class ExplainedApplication(Document):
     since: Instant | None
     position: int | None
     paths: list[list[str]]
+    to_change: list[RemedyDocument]
 
 
 class ExplanationDocument(Document):
@@ -121,6 +137,8 @@ class ExplanationDocument(Document):
     access: str
     """``granted`` or ``blocked``, for everybody in the realm."""
     reason: str
+    default_role: str | None
+    """The step of a path that stands for the default roles, which everybody has."""
     applications: list[ExplainedApplication]
 
 

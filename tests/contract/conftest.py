@@ -1,6 +1,6 @@
 """Each test of the contract runs on the simulator and on the real thing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +13,7 @@ from keycloak_license.ledger.store import SqlLedger, open_ledger
 from keycloak_license.model.application import Application
 from keycloak_license.model.changes import AttributeChange
 from keycloak_license.model.enforcement import Enforcement
+from keycloak_license.model.logins import LoginReading, LoginSearch
 from keycloak_license.model.measures import Measure, Refusal, RoleCreated
 from keycloak_license.model.realm import GrantTimes, RealmSnapshot, Rereading, User
 from keycloak_license.services.ports import BeforeWrite, Ledger, Realm
@@ -42,7 +43,9 @@ class BothWays:
     def __init__(self, full: Realm, view_only: Realm, followed: Realm) -> None:
         self._full, self._view_only, self._followed = full, view_only, followed
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
+        if group_paths:
+            return self._read_named(applications, group_paths)
         snapshot, same = self._full.read(applications), self._view_only.read(applications)
         refreshed = self._followed.refresh(applications)
         followed = self._followed.follow(applications)
@@ -54,6 +57,11 @@ class BothWays:
         assert same.is_complete == snapshot.is_complete
         return snapshot
 
+    def _read_named(self, applications: Sequence[Application], group_paths: Sequence[str]) -> RealmSnapshot:
+        snapshot = self._full.read(applications, group_paths)
+        assert _timeless(self._view_only.read(applications, group_paths)) == _timeless(snapshot)
+        return snapshot
+
     def follow(self, applications: Sequence[Application]) -> RealmSnapshot:
         return self._followed.follow(applications)
 
@@ -62,6 +70,9 @@ class BothWays:
 
     def date_grants(self, since: datetime | None) -> GrantTimes:
         return self._full.date_grants(since)
+
+    def read_logins(self, search: LoginSearch) -> LoginReading:
+        return self._full.read_logins(search)
 
     def read_attributes(self) -> Mapping[str, str]:
         attributes = self._full.read_attributes()
@@ -72,6 +83,11 @@ class BothWays:
         user = self._full.find_user(name)
         assert self._view_only.find_user(name) == user
         return user
+
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        names = self._full.read_usernames(user_ids)
+        assert self._view_only.read_usernames(user_ids) == names
+        return names
 
     def ensure_writable(self) -> None:
         self._full.ensure_writable()

@@ -44,3 +44,12 @@ def test_a_deleted_user_is_not_found(admin: RealmAdmin, realm: Realm) -> None:
     admin.delete_user(ann)
     assert realm.find_user("ann") is None
     assert realm.find_user(ann) is None
+
+
+def test_names_are_told_of_those_who_are_there(admin: RealmAdmin, realm: Realm) -> None:
+    anna, boris = (admin.create_user(name) for name in ("anna", "boris"))
+    gone = admin.create_user("cyril")
+    admin.delete_user(gone)
+    assert realm.read_usernames([anna, gone, boris]) == {anna: "anna", boris: "boris"}
+    assert realm.read_usernames(["no such user", "f:no-provider:dana"]) == {}
+    assert realm.read_usernames([]) == {}

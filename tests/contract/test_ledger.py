@@ -20,6 +20,7 @@ from keycloak_license.model.changes import (
     WaitingStarted,
 )
 from keycloak_license.model.measures import Disabling, UserDisabled, UserEnabled
+from keycloak_license.model.realm import Grant
 from keycloak_license.model.record import (
     Lease,
     RealmRecord,
@@ -101,6 +102,44 @@ def test_all_ledgers_tell_the_same_after_any_history(
             for application, since in product((None, "WFM", "wfm", "none"), (None, *ats)):
                 wanted = realm, application, since
                 assert memory.seat_events(*wanted) == database.seat_events(*wanted)
+
+
+def test_who_gave_what_began_a_claim_is_kept_with_its_event(ledger: Ledger) -> None:
+    grant = Grant(NOON - HOUR, "id-anna", by="anna")
+    record_sync(ledger, sync(), [replace(change, grant=grant) for change in assign("bob")])
+    [event] = ledger.seat_events("acme")
+    assert (event.granted_at, event.granted_by_id, event.granted_by) == (NOON - HOUR, "id-anna", "anna")
+
+
+def test_what_is_dated_before_an_instant_is_forgotten_in_that_realm_only(ledger: Ledger) -> None:
+    for realm in ("acme", "beta"):
+        for minutes, user in enumerate(("ann", "bob", "eve")):
+            record_sync(ledger, sync(realm, minutes), assign(user))
+    with hold_lease(ledger, "acme", patience_seconds=0) as fence:
+        ledger.remove_seat_events(fence.lease, NOON + timedelta(minutes=1))
+    assert [event.username for event in ledger.seat_events("acme")] == ["bob", "eve"]
+    assert len(ledger.load("acme").claims) == 3
+    assert len(ledger.seat_events("beta")) == 3
+    with pytest.raises(LeaseLostError):
+        ledger.remove_seat_events(fence.lease, NOON + HOUR)
+
+
+def test_who_is_forgotten_is_named_nowhere_in_the_history_of_that_realm(ledger: Ledger) -> None:
+    grant = Grant(NOON, "id-ann", by="ann")
+    for realm in ("acme", "beta"):
+        granted = [replace(change, grant=grant) for change in assign("ann", "bob")]
+        record_sync(ledger, sync(realm), [*granted, WaitingStarted(waiting("ann", "QM"), "full")])
+    with hold_lease(ledger, "acme", patience_seconds=0) as fence:
+        ledger.forget_users(fence.lease, {"id-ann": "forgotten-1", "id-eve": "forgotten-2"})
+    told = [(event.user_id, event.username, event.is_forgotten) for event in ledger.seat_events("acme")]
+    assert told == [
+        ("forgotten-1", "forgotten", True), ("id-bob", "bob", False), ("forgotten-1", "forgotten", True),
+    ]  # fmt: skip
+    assert {(each.granted_by_id, each.granted_by) for each in ledger.seat_events("acme")} == {(None, None)}
+    assert "ann" not in str(ledger.seat_events("acme"))
+    assert [event.username for event in ledger.seat_events("beta")] == ["ann", "bob", "ann"]
+    with pytest.raises(LeaseLostError):
+        ledger.forget_users(fence.lease, {"id-bob": "forgotten-3"})
 
 
 def test_a_realm_never_synced_is_an_empty_record(ledger: Ledger) -> None:

@@ -377,3 +377,33 @@ def test_nobody_is_read_when_no_role_counts(admin: RealmAdmin, realm: Realm) -> 
     assert snapshot.is_complete
     assert (snapshot.users, snapshot.groups, snapshot.role_users) == ({}, {}, {})
     assert "OTHER" in {role.name for role in snapshot.roles.values()}
+
+
+def test_a_group_is_read_by_its_path_with_everything_below_though_it_grants_nothing(
+    admin: RealmAdmin, realm: Realm
+) -> None:
+    top = admin.create_group("Ä B")
+    inside = admin.create_group("C", top)
+    other = admin.create_group("C")
+    ann, bob = admin.create_user("ann"), admin.create_user("bob")
+    admin.join(ann, inside)
+    admin.join(bob, other)
+
+    snapshot = realm.read([WFM], ["/Ä B"])
+    assert {group.path: group.id for group in snapshot.groups.values()} == {"/Ä B": top, "/Ä B/C": inside}
+    assert snapshot.groups[inside].parent_id == top
+    assert snapshot.group_members == {top: frozenset(), inside: {ann}}
+    assert snapshot.users.keys() == {ann}
+    assert not realm.read([WFM]).groups
+
+    below = realm.read([WFM], ["/Ä B/C", "/Ä B/C"])
+    assert below.groups.keys() == {inside}
+    assert below.groups[inside] == snapshot.groups[inside]
+
+
+@pytest.mark.parametrize(
+    "path", ["/B", "/a", "A", "/A/", "/A/B", "", "/", "//A", "/.", "/../users", "/A\0", "/%"]
+)
+def test_no_group_is_read_by_anything_else(admin: RealmAdmin, realm: Realm, path: str) -> None:
+    admin.create_group("A")
+    assert not realm.read([WFM], [path]).groups

@@ -25,6 +25,7 @@ ASKING_KEYCLOAK: tuple[tuple[str, ...], ...] = (
     ("sync", "--dry-run"),
     ("members", "WFM"),
     ("explain", "ann"),
+    ("duplicates",),
 )
 
 

@@ -26,6 +26,7 @@ ASKING_KEYCLOAK: tuple[tuple[str, ...], ...] = (
     ("sync", "--dry-run"),
     ("members", "WFM"),
     ("explain", "ann"),
+    ("duplicates",),
 )
 
 

@@ -314,8 +314,12 @@ def test_explain_is_the_document_of_the_contract_by_name_and_by_id(example: Site
     }
     assert [each["id"] for each in document["applications"]] == list(EXAMPLE_APPLICATIONS)
     for each in document["applications"]:
-        assert set(each) == {"id", "state", "since", "position", "paths"}
-    assert application(document, "QM") == {
+        assert set(each) == {"id", "state", "since", "position", "paths", "to_change"}
+    quality = dict(application(document, "QM"))
+    assert [(each["kind"], each["roles"]) for each in quality.pop("to_change")] == [
+        ("give_role", ["role QM_*"])
+    ]
+    assert quality == {
         "id": "QM",
         "state": "not_needed",
         "since": None,
@@ -329,7 +333,15 @@ def test_explain_is_the_document_of_the_contract_by_name_and_by_id(example: Site
 
 @pytest.mark.parametrize(
     "words",
-    [("sync",), ("sync", "--dry-run"), ("status",), ("members", "WFM"), ("explain", "agent7"), ("doctor",)],
+    [
+        ("sync",),
+        ("sync", "--dry-run"),
+        ("status",),
+        ("members", "WFM"),
+        ("explain", "agent7"),
+        ("duplicates",),
+        ("doctor",),
+    ],
     ids=" ".join,
 )
 def test_json_is_one_document_and_nothing_else(example: Site, words: tuple[str, ...]) -> None:

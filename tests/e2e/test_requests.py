@@ -144,7 +144,7 @@ def test_a_change_of_one_user_is_one_write(thousand: Watched) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("sync", "--dry-run"), ("members", "WFM"), ("explain", "senior-agent"), ("doctor",)],
+    [("sync", "--dry-run"), ("members", "WFM"), ("explain", "senior-agent"), ("duplicates",), ("doctor",)],
     ids=lambda words: words[0],
 )
 def test_a_command_that_only_looks_writes_nothing(thousand: Watched, words: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from keycloak_license.model.report import SyncReport
 from keycloak_license.services.reconcile import preview_once
 from tests.e2e.chromium import Window, Windows, find_chromium, heading
 from tests.e2e.cli import day, license_attributes
-from tests.e2e.screen import Screen, now, open_screen
+from tests.e2e.screen import MANAGER, Screen, now, open_screen
 from tests.real.keycloak import AdminApi
 
 FOCUSABLE = """[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea")]
@@ -227,6 +227,7 @@ def choose_czech_by_keyboard(page: Page) -> None:
 def test_no_page_holds_a_script_or_a_style_of_its_own(windows: Windows, screen: Screen) -> None:
     request = windows.open(screen).context.request
     pages = ["", "/applications/WFM", "/applications/QM?search=nobody", "/sync", "/applications/ELSE"]
+    pages += [f"/users/{MANAGER}", "/users/nobody"]
     for path in pages:
         answer = request.get(f"{screen.home}{path}")
         inline = Inline()

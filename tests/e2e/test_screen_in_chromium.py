@@ -224,6 +224,18 @@ def test_the_eye_opens_the_members_without_leaving_the_page(windows: Windows, of
     expect(page).to_have_url(office.home)
 
 
+def test_a_name_leads_to_all_about_a_user(windows: Windows, office: Screen) -> None:
+    window = windows.open(office)
+    window.press("View details of Workforce Management", "link")
+    window.press("agent1", "link", within="#members")
+    heading(window.page, "agent1")
+    for told in ("group /AGENTS → role WFM_AGENT", "so that the seat is free", "leave group /AGENTS"):
+        expect(window.page.locator("#main")).to_contain_text(told)
+    window.inspect("user")
+    window.press("Back", "link")
+    expect(window.page).to_have_url(office.home)
+
+
 def look_through_the_members(window: Window) -> None:
     page, rows = window.page, window.page.locator("#members tbody tr")
     window.press("Next", "link")

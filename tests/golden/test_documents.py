@@ -17,11 +17,13 @@ from keycloak_license.services.documents import (
     import_document,
     licenses_document,
     members_document,
+    prospect_document,
     status_document,
     sync_document,
 )
 from keycloak_license.services.licenses import preview_import
 from keycloak_license.services.overview import explain_user, list_all_licenses, list_members, read_status
+from keycloak_license.services.what_if import Wish, look_ahead
 from tests.golden.conftest import Golden
 from tests.leased import add_licenses
 from tests.unit.services.world import QM, World
@@ -99,6 +101,17 @@ def test_explain(world: World, golden: Golden, name: str) -> None:
 def test_import(world: World, golden: Golden) -> None:
     smaller = world.sign(number="2026-0043", scope={"WFM": 1, "AN": 0}, expires_on=date(2027, 2, 28))
     golden("import", import_document(preview_import(world.managed, smaller.file.encode(), lambda: TUESDAY)))
+
+
+def test_what_if(world: World, golden: Golden) -> None:
+    """A group gets a role; one leaves it; another licence is smaller."""
+    file = world.sign(number="2026-0043", scope={"WFM": 2, "AN": 0}, expires_on=date(2027, 2, 28)).file
+    wishes = (
+        Wish("QM_AGENT", "/AGENTS/NIGHT", is_to_group=True),
+        Wish("wfm-app/agent", "žofie"),
+        Wish("group /AGENTS/NIGHT", "cyril", is_taken=True),
+    )
+    golden("what-if", prospect_document(look_ahead(world.managed, wishes, file.encode(), lambda: TUESDAY)))
 
 
 def test_licenses(world: World, golden: Golden) -> None:

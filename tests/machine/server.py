@@ -65,9 +65,9 @@ class ServerSide(RestAdmin, Unfollowed):
 
     # What the program does.
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
         self._refuse_when_cut_off()
-        snapshot = self._ours.read(applications)
+        snapshot = self._ours.read(applications, group_paths)
         role_users = {role: self._listed(role, users) for role, users in snapshot.role_users.items()}
         members = {group: self._listed(group, users) for group, users in snapshot.group_members.items()}
         shown = frozenset().union(*role_users.values(), *members.values())

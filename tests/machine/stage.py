@@ -128,9 +128,9 @@ class WatchedRealm(Unfollowed):
     look: Look
     journal: Journal
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
         self.stage.reach("before", "read")
-        snapshot = self.side.read(applications)
+        snapshot = self.side.read(applications, group_paths)
         self.look.see(self.side, snapshot)
         self.stage.reach("after", "read")
         return snapshot
@@ -259,6 +259,16 @@ class WatchedLedger:
         self.ledger.add_licenses(lease, added, replaced)
         self.journal.commits.append(LicenseCommit(before, self.ledger.load(lease.realm)))
         self.stage.reach("after", "add_licenses")
+
+    def remove_seat_events(self, lease: Lease, before: datetime) -> None:
+        self.stage.reach("before", "remove_seat_events")
+        self.ledger.remove_seat_events(lease, before)
+        self.stage.reach("after", "remove_seat_events")
+
+    def forget_users(self, lease: Lease, pseudonyms: Mapping[str, str]) -> None:
+        self.stage.reach("before", "forget_users")
+        self.ledger.forget_users(lease, pseudonyms)
+        self.stage.reach("after", "forget_users")
 
     def seat_events(
         self, realm: str, application: str | None = None, since: datetime | None = None

@@ -19,6 +19,7 @@ from keycloak_license.model.changes import (
     WaitingEnded,
     WaitingStarted,
 )
+from keycloak_license.model.realm import Grant
 from keycloak_license.model.record import ClockMark, RealmRecord, SeatEvent, StoredLicense, SyncRecord
 from keycloak_license.model.seat import Claim, HeldRelease
 from tests.leased import add_licenses, record_sync
@@ -42,7 +43,10 @@ claims = st.builds(
     provider_id=words | st.none(),
 )
 kinds = st.sampled_from([SeatAssigned, SeatReleased, SeatDisplaced, WaitingStarted, WaitingEnded])
-changes = st.builds(lambda kind, claim, reason: kind(claim, reason), kinds, claims, words)
+grants = st.builds(Grant, at=instants, by_id=users, by=words | st.none())
+changes = st.builds(
+    lambda kind, claim, reason, grant: kind(claim, reason, grant), kinds, claims, words, grants | st.none()
+)
 held = st.lists(
     st.builds(
         HeldRelease, application=applications, user_id=users, username=words, reason=words, since=instants
@@ -106,8 +110,10 @@ def test_a_ledger_remembers_like_a_dict(
                 known.pop(key, None)
             else:
                 known[key] = claim
+            grant = change.grant
+            granted = (grant.at, grant.by_id, grant.by) if grant else ()
             told.append(
-                SeatEvent(*key, claim.username, change.kind, done.synced_at, change.reason),
+                SeatEvent(*key, claim.username, change.kind, done.synced_at, change.reason, *granted),
             )
 
     for realm, done in last.items():

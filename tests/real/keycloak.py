@@ -157,8 +157,16 @@ def running_keycloak(cache: Path) -> Iterator[AdminApi]:
 @contextmanager
 def temporary_realm(api: AdminApi, representation: Mapping[str, Any]) -> Iterator[RealRealm]:
     """Make an enabled realm of a name of its own, and delete it after the block."""
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    api.post("", {"enabled": True, **representation, "realm": name})
+    named = {"enabled": True, **representation, "realm": f"test-{uuid.uuid4().hex[:12]}"}
+    with named_realm(api, named) as realm:
+        yield realm
+
+
+@contextmanager
+def named_realm(api: AdminApi, representation: Mapping[str, Any]) -> Iterator[RealRealm]:
+    """Make a realm of the name that it has, and delete it after the block."""
+    name = representation["realm"]
+    api.post("", representation)
     try:
         yield RealRealm(name, api.get(f"/{name}")["id"], api)
     finally:

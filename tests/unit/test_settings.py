@@ -86,6 +86,18 @@ def test_a_lease_lasts_twice_the_interval_and_at_most_ten_seconds_unless_told_ot
     assert given.sync.lease_duration == timedelta(seconds=seconds)
 
 
+def test_a_realm_that_a_command_names_has_its_defaults_where_it_is_not_configured(folder: Path) -> None:
+    (folder / "given.yaml").write_text("realms: {acme: {time_zone: Europe/Prague}}\n")
+
+    given = load_settings(folder / "given.yaml", SECRET, realm="other")
+    assert given.realm("other") == ("other", RealmSettings())
+    assert given.realm("acme")[1].time_zone == ZoneInfo("Europe/Prague")
+    assert load_settings(folder / "given.yaml", SECRET, realm="acme").realms == {"acme": given.realms["acme"]}
+    assert load_settings(None, {}, needs_client_secret=False, realm="acme").realms == {
+        "acme": RealmSettings()
+    }
+
+
 def test_the_named_file_wins_over_the_variable_and_that_over_the_default(folder: Path) -> None:
     for name in ("config/keycloak-license.yaml", "by-variable.yaml", "by-option.yaml"):
         (folder / name).parent.mkdir(exist_ok=True)

@@ -57,6 +57,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "guard.max_release_percent": ("0", 0),
     "guard.max_release_seats": ("0", 0),
     "guard.hold_hours": ("1", 1),
+    "history.keep_days": ("31", 31),
+    "history.forget_deleted_users": ("true", True),
     "mail.host": ("null", None),
     "mail.port": ("25", 25),
     "mail.starttls": ("off", False),

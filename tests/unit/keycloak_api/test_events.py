@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keycloak_license.keycloak_api import wire
+from keycloak_license.keycloak_api import activity, wire
 from keycloak_license.keycloak_api.events import (
     MAX_PAGES,
     OVERLAP,
@@ -19,6 +19,7 @@ from keycloak_license.keycloak_api.events import (
     sort_out,
     to_milliseconds,
 )
+from keycloak_license.model.realm import Grant
 from tests.unit.keycloak_api.fake import Answer, Ask, FakeServer, Reply, connect, login, reply
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -177,8 +178,8 @@ def test_events_of_older_servers_have_no_id(server: FakeServer, journal: Journal
     assert journal.look(log) == []
 
 
-def event(act: str, kind: str, path: str | None, seconds: int = 0) -> wire.AdminEventRepresentation:
-    return wire.AdminEventRepresentation(
+def event(act: str, kind: str, path: str | None, seconds: int = 0) -> activity.AdminEventRepresentation:
+    return activity.AdminEventRepresentation(
         time=to_milliseconds(NOON + seconds * SECOND),
         operation_type=act,
         resource_type=kind,
@@ -234,9 +235,9 @@ def test_events_are_added_up() -> None:
     assert sort_out([]) == NOTHING
 
 
-def granted(*events: wire.AdminEventRepresentation) -> dict[str, int]:
+def granted(*events: activity.AdminEventRepresentation) -> dict[str, int]:
     """Seconds after noon, by user."""
-    backwards: Callable[[wire.AdminEventRepresentation], int] = lambda each: -each.time  # noqa: E731
+    backwards: Callable[[activity.AdminEventRepresentation], int] = lambda each: -each.time  # noqa: E731
     times = date_grants(sorted(events, key=backwards)).users
     return {user: int((at - NOON) / SECOND) for user, at in times.items()}
 
@@ -260,6 +261,42 @@ def test_what_was_taken_in_between_begins_anew() -> None:
 def test_who_is_only_changed_came_with_the_last_change() -> None:
     assert granted(*(event("UPDATE", "USER", "users/ann", at) for at in (1, 2))) == {"ann": 2}
     assert granted(event("ACTION", "USER", "users/ann/logout", 1)) == {}
+
+
+def by(user: str | None, *given: Any, realm: str | None = "realm-id") -> activity.AdminEventRepresentation:
+    """An event in which somebody of a realm did something."""
+    details = activity.AuthDetailsRepresentation(realm_id=realm, user_id=user)
+    return event(*given).model_copy(update={"auth_details": details, "realm_id": "realm-id"})
+
+
+def test_who_gave_something_is_known_where_it_was_one_person() -> None:
+    role = ("CREATE", "REALM_ROLE_MAPPING", "users/ann/role-mappings/realm")
+    group = ("CREATE", "GROUP_MEMBERSHIP", "users/ann/groups/g")
+
+    def grants(*events: activity.AdminEventRepresentation) -> dict[str, Grant]:
+        return dict(date_grants(events).grants)
+
+    at = NOON + SECOND
+    assert grants(by("eve", *role, 1), by("eve", *group, 2)) == {
+        "ann": Grant(at, "eve", is_by_neighbour=True)
+    }
+    assert grants(by("eve", *role, 1), by("bob", *group, 2)) == {}
+    assert grants(event(*role, 1)) == grants(by(None, *role, 1)) == {}
+    assert grants(by("eve", *role, 1), event(*group, 2)) == {}
+    assert grants(by("eve", *role, 1, realm="master")) == {"ann": Grant(at, "eve")}
+    assert grants(by("eve", *role, 1, realm=None)) == {"ann": Grant(at, "eve")}
+
+
+def test_who_only_changed_somebody_counts_where_nobody_gave_him_anything() -> None:
+    role = ("CREATE", "REALM_ROLE_MAPPING", "users/ann/role-mappings/realm")
+    change = ("UPDATE", "USER", "users/ann")
+    taken = ("DELETE", "REALM_ROLE_MAPPING", "users/ann/role-mappings/realm")
+    [grant] = date_grants([by("bob", *change, 1), by("eve", *role, 2)]).grants.values()
+    assert grant.by_id == "eve"
+    [grant] = date_grants([by("bob", *change, 1)]).grants.values()
+    assert grant.by_id == "bob"
+    [grant] = date_grants([by("bob", *role, 1), by("bob", *taken, 2), by("eve", *role, 3)]).grants.values()
+    assert (grant.by_id, grant.at) == ("eve", NOON + 3 * SECOND)
 
 
 def test_what_is_given_to_many_at_once_is_dated_as_well() -> None:

@@ -92,7 +92,7 @@ def old_url(ledger_url: str) -> str:
 def test_everything_of_revision_0001_is_kept(old_url: str, open_at: Open) -> None:
     ledger = open_at(old_url)
 
-    assert ledger.describe().revision == "0006"
+    assert ledger.describe().revision == "0007"
     assert ledger.load("acme") == RECORD
     assert ledger.seat_events("acme") == (EVENT,)
 
@@ -133,7 +133,7 @@ def test_a_migration_that_fails_leaves_the_old_ledger_as_it_was(old_url: str, op
 
     execute(old_url, "ALTER TABLE realms DROP COLUMN clock_reached")
     ledger = open_at(old_url)
-    assert ledger.describe().revision == "0006"
+    assert ledger.describe().revision == "0007"
     assert ledger.load("acme") == RECORD
 
 

@@ -352,7 +352,7 @@ def test_a_read_sees_one_state_while_others_write(
 
 def test_describing_tells_dialect_and_revision_and_leaves_no_trace(ledger: SqlLedger) -> None:
     description = ledger.describe()
-    assert (description.revision, description.is_writable, description.write_problem) == ("0006", True, None)
+    assert (description.revision, description.is_writable, description.write_problem) == ("0007", True, None)
     assert description.dialect in {"sqlite", "postgresql"}
     assert description.database.startswith(description.dialect)
     with reading(ledger._engine) as connection:

@@ -23,7 +23,7 @@ LICENSE = {"number", "type", "state", "access", "reason", "issued_on", "expires_
 USAGE = {"id", "name", "seats", "used", "waiting", "usage_percent"}
 CHANGE = {"kind", "application", "user_id", "username", "reason"}
 MEMBER = {"user_id", "username", "email", "state", "since", "position", "paths"}
-EXPLANATION = {"id", "state", "since", "position", "paths"}
+EXPLANATION = {"id", "state", "since", "position", "paths", "to_change"}
 LISTED = {
     "number", "issue", "type", "state", "in_force", "imported_at", "reason", "explanation", "replaced_at",
     "issued_on", "starts_on", "expires_on", "ends_at",
@@ -174,8 +174,10 @@ def test_explain() -> None:
         "exempt",
         "access",
         "reason",
+        "default_role",
         "applications",
     }
+    assert document["default_role"] == "role default-roles-acme"
     assert [each.keys() for each in document["applications"]] == [EXPLANATION, EXPLANATION]
     assert document["applications"][0]["state"] == "waiting"
     assert document["applications"][1] == {
@@ -184,7 +186,18 @@ def test_explain() -> None:
         "since": None,
         "position": None,
         "paths": [],
+        "to_change": [
+            {
+                "kind": "give_role",
+                "seats": None,
+                "take_away": [],
+                "shared": [],
+                "roles": ["role QM_*"],
+                "text": "Any of these makes the user need a seat: role QM_*",
+            }
+        ],
     }
+    assert document["applications"][0]["to_change"][0]["seats"] == 1
     assert same_after_json(document)
 
 

@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 class Untouchable(Unfollowed):
     """A Keycloak that must be left alone."""
 
-    def read(self, applications: Sequence[Application]) -> RealmSnapshot:
+    def read(self, applications: Sequence[Application], group_paths: Sequence[str] = ()) -> RealmSnapshot:
         raise AssertionError("Keycloak was read")
 
     def read_attributes(self) -> dict[str, str]:

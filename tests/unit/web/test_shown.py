@@ -86,6 +86,10 @@ def test_the_names_are_there_and_are_only_text(booth: Booth) -> None:
 
     detail = expect_text(booth.send("GET", f"{HOME}/applications/WFM", token))
     assert all(each in detail for each in EVIL)
+    for name in EVIL:
+        user = booth.world.realm.find_user(f"{name}{EVIL.index(name)}")
+        assert user is not None
+        assert user.username in expect_text(booth.send("GET", f"{HOME}/users/{user.id}", token))
 
 
 @pytest.mark.parametrize("part", ["detail", "members", "sync", f'"><script>{MARK}'])
