@@ -16,12 +16,11 @@ from tests.versions.running import list_tests, try_version
 def main() -> int:
     """Try, keep, print, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.versions", description=__doc__)
-    parser.add_argument("versions", nargs="*", choices=[*VERSIONS, []], help="these only")
+    parser.add_argument("--only", nargs="+", choices=VERSIONS, default=VERSIONS, help="these versions")
     parser.add_argument("--stale", action="store_true", help="only areas whose tests have changed")
     options = parser.parse_args()
-    chosen = options.versions or VERSIONS
     suites = list_tests(AREAS) if options.stale else {}
-    for version in chosen:
+    for version in options.only:
         kept = load().get(version, {})
         wanted = [area for area in AREAS if not (options.stale and is_fresh(kept.get(area), suites[area]))]
         tried = try_version(version, wanted) if wanted else {}
@@ -31,7 +30,7 @@ def main() -> int:
         save({each: record[each] for each in VERSIONS if each in record})
     print("\n".join(keycloak_versions()))
     record = load()
-    return int(not all(_is_good(record[version].get(area)) for version in chosen for area in AREAS))
+    return int(not all(_is_good(record[version].get(area)) for version in options.only for area in AREAS))
 
 
 def is_fresh(outcome: Outcome | None, suite: str) -> bool:

@@ -22,6 +22,7 @@ AREAS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "Counting as Keycloak itself does": ("tests/e2e/test_oracle.py",),
     "Following admin events": ("tests/e2e/test_following.py", "tests/e2e/test_admin_events.py"),
+    "Last logins": ("tests/contract/test_logins.py",),
     "Users from LDAP": ("tests/e2e/test_federation.py",),
     "Realm attributes": ("tests/contract/test_attributes.py",),
     "Rights, `init` and its removal": ("tests/e2e/test_init.py",),

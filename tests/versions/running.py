@@ -7,7 +7,7 @@ that the other versions have their turn.
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -22,7 +22,7 @@ from tests.versions.record import Outcome, fingerprint
 ROOT: Final = Path(__file__).parents[2]
 
 
-def try_version(version: str, areas: Iterable[str]) -> dict[str, Outcome]:
+def try_version(version: str, areas: Sequence[str]) -> dict[str, Outcome]:
     """Boot it, and return the outcome of each area."""
     outcomes: dict[str, Outcome] = {}
     try:
@@ -31,7 +31,7 @@ def try_version(version: str, areas: Iterable[str]) -> dict[str, Outcome]:
             for area in areas:
                 outcomes[area] = _try_area(area, login)
                 print(f"Keycloak {version}: {area}: {outcomes[area]}", file=sys.stderr, flush=True)
-    except KeycloakLicenseError as error:
+    except (KeycloakLicenseError, OSError) as error:
         print(f"Keycloak {version}: {error}", file=sys.stderr, flush=True)
         outcomes |= {
             area: Outcome(failed=("Keycloak did not start",)) for area in areas if area not in outcomes
@@ -41,14 +41,19 @@ def try_version(version: str, areas: Iterable[str]) -> dict[str, Outcome]:
 
 def list_tests(areas: Iterable[str]) -> Mapping[str, str]:
     """Return the fingerprint of the tests that each area has now."""
-    return {area: fingerprint(_collected(area)) for area in areas}
+    wanted = list(areas)
+    ended = _pytest(wanted, "--collect-only", "-q", environment=dict(os.environ))
+    found = [line for line in ended.stdout.splitlines() if "::" in line]
+    return {
+        area: fingerprint(each for each in found if each.partition("::")[0] in AREAS[area]) for area in wanted
+    }
 
 
 def _try_area(area: str, login: str) -> Outcome:
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        words = ("-q", "-n", "0", f"--junit-xml={report}", "-p", "no:cacheprovider")
-        ended = _pytest(area, *words, environment={**os.environ, RUNNING: login})
+        words = ("-q", f"--junit-xml={report}", "-p", "no:cacheprovider")
+        ended = _pytest([area], *words, environment={**os.environ, RUNNING: login})
         outcome = read_report(report) if report.exists() else Outcome()
     if not outcome.is_good:
         print(ended.stdout, file=sys.stderr, flush=True)
@@ -70,14 +75,12 @@ def read_report(report: Path) -> Outcome:
     return Outcome(len(bad) - len(failed), failed, tuple(lacks), fingerprint(bad))
 
 
-def _collected(area: str) -> Iterator[str]:
-    ended = _pytest(area, "--collect-only", "-q", "-n", "0", environment=dict(os.environ))
-    yield from (line for line in ended.stdout.splitlines() if "::" in line)
-
-
-def _pytest(area: str, *words: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _pytest(
+    areas: Iterable[str], *words: str, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    modules = [module for area in areas for module in AREAS[area]]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *AREAS[area], *WITHOUT_SIMULATOR, *words],
+        [sys.executable, "-m", "pytest", *modules, *WITHOUT_SIMULATOR, "-n", "0", *words],
         cwd=ROOT,
         env=environment,
         text=True,
