@@ -48,10 +48,11 @@ def test_the_whole_contract_is_tried() -> None:
 def test_a_test_passed_unless_anything_of_it_failed_or_it_was_left_out(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(REPORT, encoding="utf-8")
-    outcome = read_report(report)
+    outcome = read_report(report, "Mode `gate`")
     assert outcome == Outcome(2, (IDS[1], IDS[2], IDS[3]), ("no condition",), fingerprint(reversed(IDS)))
     assert str(outcome) == "2 ✓, 3 ✗; no condition"
     assert not outcome.is_good
+    assert not read_report(report, "Mode `disable`").is_good, "none was run"
 
 
 @pytest.mark.parametrize(

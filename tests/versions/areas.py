@@ -26,7 +26,7 @@ AREAS: Final[Mapping[str, tuple[str, ...]]] = {
     "Users from LDAP": ("tests/e2e/test_federation.py",),
     "Realm attributes": ("tests/contract/test_attributes.py",),
     "Rights, `init` and its removal": ("tests/e2e/test_init.py",),
-    "Licences, seats and waiting": ("tests/e2e/test_walk.py", "tests/e2e/test_seats.py"),
+    "Seats and waiting": ("tests/e2e/test_seats.py",),
     "Mode `gate`": (
         "tests/contract/test_gate.py",
         "tests/contract/test_clients.py",
