@@ -4,10 +4,12 @@ In: a client; out: events, and what they mean for a read that was made before th
 and `realm`. Events say what was touched, never how it is now: that is read again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
+from keycloak_license.errors import RejectedRequestError
 from keycloak_license.keycloak_api import activity
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.model.realm import Grant, GrantTimes
@@ -39,6 +41,7 @@ _OF_STRUCTURE = frozenset(
 _OF_EVERYTHING = frozenset({"COMPONENT", "USER_FEDERATION_PROVIDER", "USER_FEDERATION_MAPPER"})
 
 
+T = TypeVar("T")
 _Doer = tuple[str, bool] | None
 """Who did something, and whether he is a user of the same realm; None where it is not told."""
 
@@ -58,11 +61,31 @@ class News:
     """Whether it may be anything, for example by another federation."""
 
 
+class Since:
+    """How events are asked for since an instant, which old versions take as a day only (26.0.8 does).
+
+    Both the instant and that day are tried once; from then on, what this Keycloak has taken.
+    """
+
+    def __init__(self) -> None:
+        self._is_by_day = False
+
+    def ask(self, ask: Callable[[int | str], T], since: int) -> T:
+        """Call with what goes into ``dateFrom``; events before `since`, in milliseconds, may come as well."""
+        if not self._is_by_day:
+            try:
+                return ask(since)
+            except RejectedRequestError:
+                self._is_by_day = True
+        return ask(day_before(since))
+
+
 class EventLog:
     """Remembers how far the events of a realm have been looked at."""
 
     def __init__(self, client: KeycloakClient) -> None:
         self._client = client
+        self._how = Since()
         self._seen: frozenset[str] = frozenset()
         """Keys of the events that the next look will find again."""
         self._since: int | None = None
@@ -79,7 +102,7 @@ class EventLog:
         since = self._begin(now) if self._since is None else self._since
         if now and self._looked_at and now < self._looked_at - OVERLAP:
             raise LostEventsError
-        found = {event.key: event for event in list_events(self._client, since)}
+        found = {event.key: event for event in list_events(self._client, since, self._how)}
         if not self._seen <= found.keys() or len(found) >= MAX_PAGES * PAGE_SIZE:
             raise LostEventsError
         new = [] if is_first else [event for key, event in found.items() if key not in self._seen]
@@ -96,22 +119,33 @@ class EventLog:
         return min((event.time for event in last), default=0)
 
 
-def list_events(client: KeycloakClient, since: int) -> Iterator[activity.AdminEventRepresentation]:
+def day_before(since: int) -> str:
+    """Return a day that begins before an instant in milliseconds, whatever time zone Keycloak is in."""
+    return f"{datetime.fromtimestamp(since / 1000, UTC) - timedelta(days=1):%Y-%m-%d}"
+
+
+def list_events(
+    client: KeycloakClient, since: int, how: Since | None = None
+) -> Iterator[activity.AdminEventRepresentation]:
     """Yield the events since an instant in milliseconds, newest first; the newest pages where it is many.
 
     Keycloak counts what comes in while it is being paged through, so an event may come twice. Nothing is
     filtered after a page is cut, so a short page is the last one.
     """
+    how = how or Since()
     for number in range(MAX_PAGES):
-        page = client.get(
-            "admin-events",
-            activity.ADMIN_EVENTS,
-            dateFrom=since,
-            first=number * PAGE_SIZE,
-            max=PAGE_SIZE,
-        )
-        yield from page
-        if len(page) < PAGE_SIZE:
+
+        def ask(
+            date_from: int | str, first: int = number * PAGE_SIZE
+        ) -> list[activity.AdminEventRepresentation]:
+            return client.get(
+                "admin-events", activity.ADMIN_EVENTS, dateFrom=date_from, first=first, max=PAGE_SIZE
+            )
+
+        page = how.ask(ask, since)
+        recent = [event for event in page if event.time >= since]
+        yield from recent
+        if len(recent) < PAGE_SIZE:
             return
 
 

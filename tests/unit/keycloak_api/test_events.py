@@ -33,6 +33,8 @@ class Journal:
     server: FakeServer
     events: list[dict[str, Any]] = field(default_factory=list)
     now: datetime | None = NOON
+    is_old: bool = False
+    """Whether it can be asked for days only."""
 
     def __post_init__(self) -> None:
         self.server.on("GET", "admin-events", self._list)
@@ -51,7 +53,11 @@ class Journal:
         return [each.id for each in log.look()]
 
     def _list(self, ask: Ask) -> Reply:
-        since, first = int(ask.query.get("dateFrom", 0)), int(ask.query.get("first", 0))
+        given, first = ask.query.get("dateFrom", "0"), int(ask.query.get("first", 0))
+        if self.is_old and "dateFrom" in ask.query and given.isdecimal():
+            return reply({"errorMessage": "Invalid value for 'dateFrom'"}, 400)
+        day = None if given.isdecimal() else datetime.fromisoformat(f"{given}T00:00:00+12:00")
+        since = int(given) if day is None else to_milliseconds(day)
         found = [each for each in self.events if int(each["time"]) >= since]
         return reply(found[first : first + int(ask.query["max"])])
 
@@ -60,9 +66,9 @@ class Journal:
         return login(expires_in=0, iat=self.now.timestamp() if self.now else None)
 
 
-@pytest.fixture
-def journal(server: FakeServer) -> Journal:
-    return Journal(server)
+@pytest.fixture(params=[False, True], ids=["instants", "days only"])
+def journal(request: pytest.FixtureRequest, server: FakeServer) -> Journal:
+    return Journal(server, is_old=request.param)
 
 
 @pytest.fixture
@@ -102,7 +108,7 @@ def test_nothing_new_is_one_request_however_long_the_log(journal: Journal, serve
     for minutes in range(5):
         journal.now = NOON + timedelta(minutes=minutes)
         assert journal.look(log) == []
-    assert len(server.asked("admin-events")) == 5
+    assert len(server.asked("admin-events")) == (6 if journal.is_old else 5)
 
 
 def test_every_page_is_read_also_while_more_comes_in(
@@ -156,7 +162,7 @@ def test_too_many_to_read_are_lost(journal: Journal, log: EventLog, server: Fake
     server.on("GET", "admin-events", endless)
     with pytest.raises(LostEventsError):
         journal.look(log)
-    assert len(server.asked("admin-events")) == 1 + MAX_PAGES
+    assert len(server.asked("admin-events")) == (2 if journal.is_old else 1) + MAX_PAGES
 
 
 def test_without_keycloaks_clock_the_last_event_tells_how_far_to_look(journal: Journal) -> None:
