@@ -21,7 +21,12 @@ DEFAULT_VERSION: Final = "26.7.3"
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps are done, and how many there are; 0 when unknown."""
 
-_SHA256: Final = {"26.7.3": "27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f"}
+_SHA256: Final = {
+    "26.0.8": "d82a52098db41f036bcfe8f2ebfd9251781c8af5959af8714e8aa9b311081786",
+    "26.2.5": "31c298273557bd53270905ae63c1522e319d2137ccce17318171864be496d699",
+    "26.4.7": "dd9834c023460be856f731423d86228c23b5d002194a2064642bec0cc6573eaa",
+    "26.7.3": "27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f",
+}
 """Checksums of the releases we name ourselves; another version is taken on the word of its source."""
 FILES: Final = "dev-file"
 """Keycloak's name for H2 in a folder of its own, as a database to be built for."""

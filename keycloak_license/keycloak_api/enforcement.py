@@ -21,6 +21,7 @@ from keycloak_license.errors import AlreadyThereError, NotThereError, Unavailabl
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.accounts import OwnRoles, change_account, own_role
 from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.clients import change_client
 from keycloak_license.keycloak_api.flows import (
     bind_client,
     bind_provider,
@@ -241,7 +242,7 @@ class Enforcer:
                 self._before_write()
                 at = self._client.present_server_time or datetime.now(UTC)
                 with suppress(NotThereError):
-                    self._client.put(f"clients/{uuid}", {"notBefore": int(at.timestamp()) + MARGIN_SECONDS})
+                    change_client(self._client, uuid, {"notBefore": int(at.timestamp()) + MARGIN_SECONDS})
 
     def _bind(self, door: Door, flow_id: str | None, alias: str | None) -> None:
         self._before_write()

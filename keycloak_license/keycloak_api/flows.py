@@ -8,9 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import quote
 
-from keycloak_license.errors import NotThereError
+from keycloak_license.errors import NotThereError, UnexpectedAnswerError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.clients import change_client
 from keycloak_license.model.enforcement import MADE_BY_US
 from keycloak_license.model.gate import Door, DoorKind, Flow, Step
 from keycloak_license.model.measures import GateMade
@@ -41,9 +42,7 @@ def bind_client(client: KeycloakClient, client_uuid: str, door: Door, flow_id: s
     Nothing happens to one that is gone meanwhile.
     """
     with suppress(NotThereError):
-        client.put(
-            f"clients/{client_uuid}", {"authenticationFlowBindingOverrides": {door.kind: flow_id or ""}}
-        )
+        change_client(client, client_uuid, {"authenticationFlowBindingOverrides": {door.kind: flow_id or ""}})
 
 
 def bind_provider(client: KeycloakClient, alias: str, flow_alias: str | None) -> None:
@@ -91,10 +90,21 @@ def _add_authenticator(client: KeycloakClient, execution: dict[str, object], ste
 
 def _add_copy(client: KeycloakClient, execution: dict[str, object], flow: Flow, alias: str) -> None:
     """Copy a flow, hang it in, and hide it where flows to bind are listed."""
-    copy_id = client.make(f"{FLOWS}/{quote(flow.copy_of or '', safe='')}/copy", {"newName": alias})
+    client.create(f"{FLOWS}/{quote(flow.copy_of or '', safe='')}/copy", {"newName": alias})
+    copy_id = _find_flow(client, alias)
     client.make("authentication/executions", execution | _inside(copy_id))
     hidden = {"alias": alias, "providerId": flow.provider, "topLevel": False, "builtIn": False}
     client.put(f"{FLOWS}/{copy_id}", hidden)
+
+
+def _find_flow(client: KeycloakClient, alias: str) -> str:
+    """Return the id of a copy, which not every version tells when it is made (26.0.8 does not)."""
+    for flow in client.get(FLOWS, wire.TOP_FLOWS):
+        if flow.alias == alias:
+            return flow.id
+    raise UnexpectedAnswerError(
+        f"Keycloak does not show the flow {alias} of realm {client.realm} that it copied"
+    )
 
 
 def _inside(flow_id: str) -> dict[str, object]:

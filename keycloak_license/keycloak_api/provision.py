@@ -12,6 +12,7 @@ from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.accounts import own_role
 from keycloak_license.keycloak_api.answers import rights_client
 from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.clients import change_client
 from keycloak_license.keycloak_api.recording import AdminEvents, Recording, Wish
 from keycloak_license.keycloak_api.screen_client import ScreenClient
 from keycloak_license.keycloak_api.writer import write_attributes
@@ -93,7 +94,7 @@ class Provisioner:
         self._provide_screen(screen, done)
         client = client or self._create_client(client_secret, done)
         if not (client.enabled and client.service_accounts_enabled):
-            self._auth_realm.put(f"clients/{client.id}", {"enabled": True, "serviceAccountsEnabled": True})
+            change_client(self._auth_realm, client.id, {"enabled": True, "serviceAccountsEnabled": True})
             done.created.append("service account")
         self._grant_rights(client, RIGHTS[enforcement], done)
         if enforcement is Enforcement.OBSERVE:
@@ -113,7 +114,7 @@ class Provisioner:
         # Last: a secret that was made known cannot be shown again.
         if client.attributes.get(MARK) != COMPLETE:
             done.client_secret = client.secret
-            self._auth_realm.put(f"clients/{client.id}", {"attributes": {MARK: COMPLETE}})
+            change_client(self._auth_realm, client.id, {"attributes": {MARK: COMPLETE}})
         return done
 
     def remove(self) -> Provisioned:

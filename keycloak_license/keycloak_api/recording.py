@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.clients import change_client
 from keycloak_license.keycloak_api.writer import write_attributes
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet
 
@@ -156,7 +157,7 @@ class Recording:
     def _write_mark(self, events: AdminEvents, mark: Mark | None) -> None:
         # Keycloak merges the attributes of a client, and takes out what is empty.
         value = "" if mark is None else mark.model_dump_json()
-        self._auth_realm.put(f"clients/{self._own.id}", {"attributes": {_mark_name(events): value}})
+        change_client(self._auth_realm, self._own.id, {"attributes": {_mark_name(events): value}})
 
 
 def describe_recording(client: KeycloakClient, interval_seconds: int) -> str:

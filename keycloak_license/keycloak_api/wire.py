@@ -85,6 +85,13 @@ class ClientRepresentation(Representation):
     """Names."""
 
 
+class ClientServices(Representation):
+    """What a client offers besides logins; None where Keycloak does not tell."""
+
+    service_accounts_enabled: bool | None = None
+    authorization_services_enabled: bool | None = None
+
+
 class OwnedClientRepresentation(Representation):
     """A client with what tells whether it is ours, as an admin sees it."""
 
@@ -321,6 +328,7 @@ USERS: TypeAdapter[list[User]] = TypeAdapter(list[_User], config=_OF_USERS)
 USER: TypeAdapter[User] = TypeAdapter(_User, config=_OF_USERS)
 CLIENTS = TypeAdapter(list[ClientRepresentation], config=QUIET)
 EXPORT = TypeAdapter(PartialExport)
+CLIENT_SERVICES = TypeAdapter(ClientServices)
 OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation], config=QUIET)
 SCREEN_CLIENTS = TypeAdapter(list[ScreenClientRepresentation], config=QUIET)
 OWNED_ROLE = TypeAdapter(OwnedRoleRepresentation)
@@ -330,6 +338,7 @@ MAPPINGS = TypeAdapter(MappingsRepresentation)
 ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)
 FLOWS = TypeAdapter(FlowsExport)
+TOP_FLOWS = TypeAdapter(list[FlowRepresentation], config=QUIET)
 SCOPES = TypeAdapter(list[ScopeRepresentation], config=QUIET)
 OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=QUIET)
 """For what has to be sent back whole."""

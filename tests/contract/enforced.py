@@ -71,7 +71,11 @@ class RestDoors:
         self.realm.post("/clients", {"clientId": client_id, "protocol": protocol})
 
     def give_own_login(self, client_id: str) -> None:
-        flow = self.realm.post("/authentication/flows/browser/copy", {"newName": "own login"})
+        # Old versions do not tell the id of a copy.
+        self.realm.post("/authentication/flows/browser/copy", {"newName": "own login"})
+        [flow] = [
+            each["id"] for each in self.realm.get("/authentication/flows") if each["alias"] == "own login"
+        ]
         body = {"authenticationFlowBindingOverrides": {"browser": flow}}
         self.realm.put(f"/clients/{self.realm.client_uuid(client_id)}", body)
 

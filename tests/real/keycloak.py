@@ -51,7 +51,7 @@ class AdminApi:
         return self._call("GET", path, None, query)
 
     def post(self, path: str, body: Any = None, **query: object) -> Any:
-        """Return the id of what was created, else the answer's JSON, else None."""
+        """Return the id of what was created where Keycloak tells it, else the answer's JSON, else None."""
         return self._call("POST", path, body, query)
 
     def put(self, path: str, body: Any = None, **query: object) -> Any:
@@ -74,7 +74,7 @@ class AdminApi:
         )
         if not response.ok:
             raise AdminApiError(response)
-        if response.status_code == requests.codes.created:
+        if "Location" in response.headers:
             return response.headers["Location"].rpartition("/")[2]
         return response.json() if response.content else None
 

@@ -65,6 +65,7 @@ class Directory:
             server.on("GET", path, partial(self._find_client, kept))
             server.on("POST", path, partial(self._make_client, kept))
         for path in (f"{below}clients/ours", f"{clients}/screen"):
+            server.on("GET", path, self._read_client)
             server.on("PUT", path, self._change_client)
             server.on("DELETE", path, self._delete_client)
         server.on("GET", "client-scopes", reply([{"id": f"scope-{each}", "name": each} for each in SCOPES]))
@@ -112,9 +113,18 @@ class Directory:
         kept[name] = {"secret": "made-up", **ask.body, "id": "screen" if name == SCREEN else "ours"}
         return reply(status=201)
 
-    def _change_client(self, ask: Ask) -> Reply:
-        """Merge the attributes and take out empty ones, and make up origins, as Keycloak does."""
+    def _read_client(self, ask: Ask) -> Reply:
         kept, name = self._kept_at(ask.path)
+        return reply(kept[name])
+
+    def _change_client(self, ask: Ask) -> Reply:
+        """Merge the attributes and take out empty ones, and make up origins, as Keycloak does.
+
+        Old versions make a service account that is not named anew, without its rights.
+        """
+        kept, name = self._kept_at(ask.path)
+        if name == OURS and not ask.body.get("serviceAccountsEnabled"):
+            self.rights.clear()
         merged = kept[name]["attributes"] | ask.body["attributes"]
         kept[name] |= {"webOrigins": ["https://made-up"], **ask.body} | {
             "attributes": {name: value for name, value in merged.items() if value}

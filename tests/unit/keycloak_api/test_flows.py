@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from keycloak_license.errors import LeaseLostError, NotThereError, RejectedRequestError, UnreachableError
+from keycloak_license.errors import (
+    LeaseLostError,
+    NotThereError,
+    RejectedRequestError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 from keycloak_license.keycloak_api.enforcement import Enforcer, OwnThings
 from keycloak_license.model.enforcement import MADE_BY_US, MARK
 from keycloak_license.model.gate import Door, DoorKind, Flow, NamedFlow, Step
@@ -28,6 +34,7 @@ KNOWN = OwnThings("keycloak-license", {"wfm": "id-wfm"})
 FLOWS = "authentication/flows"
 STEPS = "authentication/executions"
 COPY = f"{FLOWS}/browser%2Fold/copy"
+COPIED = "gate wfm login"
 CORP = "identity-provider/instances/corp%2Fa"
 BROWSER = Door(DoorKind.BROWSER, "wfm")
 BROKER = Door(DoorKind.BROKER, "corp/a")
@@ -63,7 +70,9 @@ def realm(server: FakeServer) -> FakeServer:
     server.otherwise = TAKEN
     server.on("POST", FLOWS, made("flow"))
     server.on("POST", STEPS, made("step"))
-    server.on("POST", COPY, made("copy"))
+    server.on("POST", COPY, reply(status=201))
+    server.on("GET", FLOWS, reply([{"id": "f-0", "alias": "browser"}, {"id": "copy-1", "alias": COPIED}]))
+    server.on("GET", "clients/id-wfm", reply({"id": "id-wfm", "serviceAccountsEnabled": True}))
     for number in range(1, 9):
         server.on("POST", f"{STEPS}/step-{number}/config", made("config"))
     server.on("GET", CORP, reply({"alias": "corp/a", "config": {"clientSecret": "**********"}, "own": 7}))
@@ -111,6 +120,14 @@ def test_keycloak_copies_the_flow_that_was_in_force_and_the_copy_is_hidden(realm
     hidden = {"alias": "gate wfm login", "providerId": "basic-flow", "topLevel": False, "builtIn": False}
     assert sent(realm, "POST", COPY) == [{"newName": "gate wfm login"}]
     assert sent(realm, "PUT", f"{FLOWS}/copy-1") == [hidden]
+
+
+def test_a_copy_that_keycloak_does_not_show_is_an_error_and_no_gate(realm: FakeServer) -> None:
+    realm.on("GET", FLOWS, reply([{"id": "f-0", "alias": "browser"}]))
+
+    with pytest.raises(UnexpectedAnswerError, match=f"does not show the flow {COPIED} of realm acme"):
+        make_gate(BROWSER)
+    assert "PUT clients/id-wfm" not in realm.writes()
 
 
 def test_every_step_stands_in_its_flow_and_in_its_place(realm: FakeServer) -> None:
@@ -176,7 +193,10 @@ def test_the_door_of_a_client_is_bound_by_the_id_of_the_flow(realm: FakeServer, 
     make_gate(Door(kind, "wfm"))
     carry_out(DoorBound(Door(kind, "wfm"), FLOW), DoorBound(Door(kind, "wfm"), None))
 
-    bindings = [{"authenticationFlowBindingOverrides": {kind.value: to}} for to in ("flow-1", "f-7", "")]
+    bindings = [
+        {"serviceAccountsEnabled": True, "authenticationFlowBindingOverrides": {kind.value: to}}
+        for to in ("flow-1", "f-7", "")
+    ]
     assert sent(realm, "PUT", "clients/id-wfm") == bindings
 
 
