@@ -149,7 +149,8 @@ def _touched_by(event: activity.AdminEventRepresentation) -> News:
 def date_grants(events: Iterable[activity.AdminEventRepresentation]) -> GrantTimes:
     """Return when something was given to whom: the first time since something was last taken from him.
 
-    And by whom, where one person did all of it.
+    And by whom, where it is certain: one person gave all of it, or made the user, and nothing was taken from him,
+    nor given to many at once.
 
     Being made or changed counts where nothing else is told of a user. Which role or group it was is not
     told, unless Keycloak keeps details of people, and we do not ask it to.
@@ -158,7 +159,8 @@ def date_grants(events: Iterable[activity.AdminEventRepresentation]) -> GrantTim
     changed: dict[str, int] = {}
     structure: list[int] = []
     given_by: dict[str, set[_Doer]] = {}
-    changed_by: dict[str, set[_Doer]] = {}
+    made_by: dict[str, set[_Doer]] = {}
+    unclear: set[str] = set()
     for event in sorted(events, key=lambda each: each.time):
         kind, path = event.resource_type or "", event.resource_path or ""
         user_id = path.split("/")[1] if path.startswith("users/") else None
@@ -167,19 +169,20 @@ def date_grants(events: Iterable[activity.AdminEventRepresentation]) -> GrantTim
             structure += [event.time] if is_grant and event.operation_type == "CREATE" else []
         elif kind == "USER" and event.operation_type in {"CREATE", "UPDATE"}:
             changed[user_id] = event.time
-            changed_by.setdefault(user_id, set()).add(_doer(event))
+            if event.operation_type == "CREATE":
+                made_by[user_id] = {_doer(event)}
         elif kind in _OF_USERS and event.operation_type == "CREATE":
             given.setdefault(user_id, event.time)
             given_by.setdefault(user_id, set()).add(_doer(event))
         elif kind in _OF_USERS and event.operation_type == "DELETE":
             given.pop(user_id, None)
-            given_by.pop(user_id, None)
+            unclear.add(user_id)
     users = {user_id: _instant(time) for user_id, time in (changed | given).items()}
     grants = {
         user_id: Grant(users[user_id], *doer)
-        for user_id, doers in (changed_by | given_by).items()
+        for user_id, doers in ({} if structure else made_by | given_by).items()
         for doer in doers
-        if doer is not None and len(doers) == 1
+        if doer is not None and len(doers) == 1 and user_id not in unclear
     }
     return GrantTimes(users, _instant(structure[0]) if structure else None, grants)
 

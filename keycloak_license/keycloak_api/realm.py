@@ -83,18 +83,16 @@ class KeycloakRealm:
         return self.client.get("", wire.REALM).attributes
 
     def find_user(self, name: str) -> User | None:
-        """Return the user of that exact username or id."""
+        """Return the user of that id or exact username."""
         # Keycloak has nobody with a control character, and refuses to look for him.
         if name in NO_NAMES or min(name) < " ":
             return None
-        for found in self.client.get(
-            "users", wire.USERS, username=name, exact="true", briefRepresentation="true"
-        ):
-            return found
-        try:
+        # First by id, or whoever takes somebody's id for a name would be taken for him.
+        with suppress(NotThereError):
             return self.client.get(f"users/{quote(name, safe='')}", wire.USER)
-        except NotThereError:
-            return None
+        exact = {"username": name, "exact": "true", "briefRepresentation": "true"}
+        found = self.client.get("users", wire.USERS, **exact)
+        return found[0] if found else None
 
     def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
         """Return the names of the users who are there, by id; a request for each."""

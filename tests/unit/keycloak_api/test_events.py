@@ -287,16 +287,25 @@ def test_who_gave_something_is_known_where_it_was_one_person() -> None:
     assert grants(by("eve", *role, 1, realm=None)) == {"ann": Grant(at, "eve")}
 
 
-def test_who_only_changed_somebody_counts_where_nobody_gave_him_anything() -> None:
+def test_who_made_somebody_counts_where_nobody_gave_him_anything() -> None:
     role = ("CREATE", "REALM_ROLE_MAPPING", "users/ann/role-mappings/realm")
-    change = ("UPDATE", "USER", "users/ann")
-    taken = ("DELETE", "REALM_ROLE_MAPPING", "users/ann/role-mappings/realm")
-    [grant] = date_grants([by("bob", *change, 1), by("eve", *role, 2)]).grants.values()
+    made = ("CREATE", "USER", "users/ann")
+    [grant] = date_grants([by("bob", *made, 1), by("eve", *role, 2)]).grants.values()
     assert grant.by_id == "eve"
-    [grant] = date_grants([by("bob", *change, 1)]).grants.values()
+    [grant] = date_grants([by("bob", *made, 1)]).grants.values()
     assert grant.by_id == "bob"
-    [grant] = date_grants([by("bob", *role, 1), by("bob", *taken, 2), by("eve", *role, 3)]).grants.values()
-    assert (grant.by_id, grant.at) == ("eve", NOON + 3 * SECOND)
+
+
+def test_nobody_is_named_rather_than_the_wrong_one() -> None:
+    role = ("CREATE", "REALM_ROLE_MAPPING", "users/ann/role-mappings/realm")
+    taken = ("DELETE", "REALM_ROLE_MAPPING", "users/ann/role-mappings/realm")
+    of_group = ("CREATE", "REALM_ROLE_MAPPING", "groups/g/role-mappings/realm")
+    change = ("UPDATE", "USER", "users/ann")
+    assert date_grants([by("bob", *change, 1)]).grants == {}
+    assert date_grants([by("bob", *change, 1), by("eve", *of_group, 2)]).grants == {}
+    assert date_grants([by("bob", *role, 1), by("eve", *of_group, 2)]).grants == {}
+    # Which of the two roles makes a consumer is not told.
+    assert date_grants([by("eve", *role, 1), by("carl", *taken, 2), by("dora", *role, 3)]).grants == {}
 
 
 def test_what_is_given_to_many_at_once_is_dated_as_well() -> None:
