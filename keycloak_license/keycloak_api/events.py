@@ -149,8 +149,8 @@ def _touched_by(event: activity.AdminEventRepresentation) -> News:
 def date_grants(events: Iterable[activity.AdminEventRepresentation]) -> GrantTimes:
     """Return when something was given to whom: the first time since something was last taken from him.
 
-    And by whom, where it is certain: one person gave all of it, or made the user, and nothing was taken from him,
-    nor given to many at once.
+    And by whom, where it is certain: one person gave all of it, or made the user, and nothing was taken from
+    him, nor given to many at once.
 
     Being made or changed counts where nothing else is told of a user. Which role or group it was is not
     told, unless Keycloak keeps details of people, and we do not ask it to.
