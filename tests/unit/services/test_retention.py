@@ -9,6 +9,7 @@ from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.history import HistoryTerms
 from keycloak_license.services.reconcile import run_once
 from keycloak_license.services.retention import forget_user
+from tests.unit.services.test_seat_history import SlowWithNames
 from tests.unit.services.world import NOON, World
 
 DAY = timedelta(days=1)
@@ -60,6 +61,30 @@ def test_who_is_deleted_later_is_named_no_more_from_the_next_day_on() -> None:
     assert set(named(world)) == {"anna", "boris"}
     sync(world, NOON + DAY)
     assert set(named(world)) == {"forgotten", "boris"}
+
+
+def test_who_cannot_be_asked_for_stays_named_and_keeps_nobody_else() -> None:
+    world = World()
+    anna, boris, cyril = world.agents("anna", "boris", "cyril")
+    sync(world, NOON)
+    for user in (anna, boris, cyril):
+        world.realm.revoke(user, world.agent)
+    sync(world, NOON + timedelta(hours=1), FORGETTING)
+    world.realm.delete_user(anna)
+    world.realm.unreadable_users = {boris}
+    sync(world, NOON + DAY)
+    assert set(named(world)) == {"forgotten", "boris", "cyril"}
+
+
+def test_a_keycloak_that_is_gone_once_all_is_written_fails_no_sync() -> None:
+    world = World(realm=SlowWithNames())
+    [anna] = world.agents("anna")
+    sync(world, NOON)
+    world.realm.delete_user(anna)
+    sync(world, NOON + timedelta(hours=1), HistoryTerms())
+    sync(world, NOON + DAY)
+    assert world.ledger.load("acme").failure is None
+    assert set(named(world)) == {"anna"}
 
 
 def test_otherwise_everybody_stays_named() -> None:
