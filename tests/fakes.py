@@ -346,6 +346,9 @@ class SimulatedRealm:
     def set_enabled(self, user: str, *, enabled: bool) -> None:
         self._users[user] = replace(self._users[user], enabled=enabled)
 
+    def rename_user(self, user: str, username: str) -> None:
+        self._users[user] = replace(self._users[user], username=username)
+
     def grant(self, user: str, role: str) -> None:
         self._user_roles[self._users[user].id].add(self._roles[role].id)
 

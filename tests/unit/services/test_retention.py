@@ -145,6 +145,33 @@ def test_who_shares_his_name_with_another_is_named_by_his_id() -> None:
     assert named(world) == ["forgotten", "forgotten", "anna"]
 
 
+@pytest.mark.parametrize("name", ["anna", "anna.married"])
+def test_who_was_renamed_is_found_by_every_name_he_had(name: str) -> None:
+    world = World()
+    [anna] = world.agents("anna")
+    world.sync()
+    world.realm.revoke(anna, world.agent)
+    world.sync(NOON + DAY)
+    world.realm.rename_user(anna, "anna.married")
+    world.realm.grant(anna, world.agent)
+    world.sync(NOON + 2 * DAY)
+    world.realm.revoke(anna, world.agent)
+    world.sync(NOON + 3 * DAY)
+    assert set(named(world)) == {"anna", "anna.married"}
+    assert forget_user(world.managed, name) == 4
+    assert set(named(world)) == {"forgotten"}
+
+
+def test_no_name_is_the_name_of_nobody() -> None:
+    world = World()
+    [anna] = world.agents("anna")
+    world.realm.granted_at[anna], world.realm.granted_by[anna] = NOON, "somebody of master"
+    world.sync()
+    with pytest.raises(ConfigurationError, match="names nobody called"):
+        forget_user(world.managed, "")
+    assert forget_user(world.managed, "somebody of master") == 1
+
+
 def test_nobody_is_forgotten_because_another_realm_has_the_name() -> None:
     world = World()
     anna, *_ = world.agents("anna", "boris")
