@@ -4,11 +4,16 @@ In: a client; out: snapshots and written attributes. Made by `bootstrap`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from urllib.parse import quote
 
-from keycloak_license.errors import MissingRightError, NotThereError, RejectedRequestError
+from keycloak_license.errors import (
+    MissingRightError,
+    NotThereError,
+    RejectedRequestError,
+    UnavailableError,
+    UnreachableError,
+)
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.enforcement import Enforcer, OwnThings
@@ -94,12 +99,18 @@ class KeycloakRealm:
         found = self.client.get("users", wire.USERS, **exact)
         return found[0] if found else None
 
-    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
-        """Return the names of the users who are there, by id; a request for each."""
-        found: dict[str, str] = {}
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str | None]:
+        """Return the names of the users who are there, None where one cannot be read; a request for each."""
+        found: dict[str, str | None] = {}
         for user_id in user_ids:
-            with suppress(NotThereError):
+            try:
                 found[user_id] = self.client.get(f"users/{quote(user_id, safe=':')}", wire.USER).username
+            except NotThereError:
+                continue
+            except UnreachableError:
+                raise
+            except (UnavailableError, MissingRightError):
+                found[user_id] = None
         return found
 
     def ensure_writable(self) -> None:

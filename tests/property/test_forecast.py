@@ -70,7 +70,8 @@ def test_one_leap_is_no_growth() -> None:
 
 def test_growth_beyond_the_horizon_is_not_told() -> None:
     demand = list(range(30))
-    assert forecast(demand, TODAY, 29 + MAX_DAYS + 1) is NoForecast.TOO_FAR
+    for limit in (29 + MAX_DAYS + 1, 10**9, 10**18):
+        assert forecast(demand, TODAY, limit) is NoForecast.TOO_FAR
 
 
 def test_the_interval_holds_as_often_as_it_says() -> None:

@@ -9,6 +9,7 @@ from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.history import HistoryTerms
 from keycloak_license.services.reconcile import run_once
 from keycloak_license.services.retention import forget_user
+from tests.unit.services.test_seat_history import SlowWithNames
 from tests.unit.services.world import NOON, World
 
 DAY = timedelta(days=1)
@@ -60,6 +61,30 @@ def test_who_is_deleted_later_is_named_no_more_from_the_next_day_on() -> None:
     assert set(named(world)) == {"anna", "boris"}
     sync(world, NOON + DAY)
     assert set(named(world)) == {"forgotten", "boris"}
+
+
+def test_who_cannot_be_asked_for_stays_named_and_keeps_nobody_else() -> None:
+    world = World()
+    anna, boris, cyril = world.agents("anna", "boris", "cyril")
+    sync(world, NOON)
+    for user in (anna, boris, cyril):
+        world.realm.revoke(user, world.agent)
+    sync(world, NOON + timedelta(hours=1), FORGETTING)
+    world.realm.delete_user(anna)
+    world.realm.unreadable_users = {boris}
+    sync(world, NOON + DAY)
+    assert set(named(world)) == {"forgotten", "boris", "cyril"}
+
+
+def test_a_keycloak_that_is_gone_once_all_is_written_fails_no_sync() -> None:
+    world = World(realm=SlowWithNames())
+    [anna] = world.agents("anna")
+    sync(world, NOON)
+    world.realm.delete_user(anna)
+    sync(world, NOON + timedelta(hours=1), HistoryTerms())
+    sync(world, NOON + DAY)
+    assert world.ledger.load("acme").failure is None
+    assert set(named(world)) == {"anna"}
 
 
 def test_otherwise_everybody_stays_named() -> None:
@@ -118,6 +143,33 @@ def test_who_shares_his_name_with_another_is_named_by_his_id() -> None:
         forget_user(world.managed, "anna")
     assert forget_user(world.managed, first) == 2
     assert named(world) == ["forgotten", "forgotten", "anna"]
+
+
+@pytest.mark.parametrize("name", ["anna", "anna.married"])
+def test_who_was_renamed_is_found_by_every_name_he_had(name: str) -> None:
+    world = World()
+    [anna] = world.agents("anna")
+    world.sync()
+    world.realm.revoke(anna, world.agent)
+    world.sync(NOON + DAY)
+    world.realm.rename_user(anna, "anna.married")
+    world.realm.grant(anna, world.agent)
+    world.sync(NOON + 2 * DAY)
+    world.realm.revoke(anna, world.agent)
+    world.sync(NOON + 3 * DAY)
+    assert set(named(world)) == {"anna", "anna.married"}
+    assert forget_user(world.managed, name) == 4
+    assert set(named(world)) == {"forgotten"}
+
+
+def test_no_name_is_the_name_of_nobody() -> None:
+    world = World()
+    [anna] = world.agents("anna")
+    world.realm.granted_at[anna], world.realm.granted_by[anna] = NOON, "somebody of master"
+    world.sync()
+    with pytest.raises(ConfigurationError, match="names nobody called"):
+        forget_user(world.managed, "")
+    assert forget_user(world.managed, "somebody of master") == 1
 
 
 def test_nobody_is_forgotten_because_another_realm_has_the_name() -> None:
