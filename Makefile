@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 UV := .cache/uv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench constraints
+.PHONY: help demo test versions check bench constraints
 
 help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,6 +18,10 @@ demo: $(INSTALLED) ## Boot a real Keycloak with the 1000-user example and count 
 test: $(INSTALLED) ## Run all tests; ARGS="--slow" runs their long versions too
 	@.ci/system-packages
 	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+versions: $(INSTALLED) ## Try the program on four versions of Keycloak and keep the table; ARGS="--stale" tries only new tests
+	@.ci/system-packages
+	@$(BIN)/python -m tests.versions $(ARGS)
 
 check: $(INSTALLED) ## Check format, lint, types and import rules
 	$(BIN)/ruff format --check

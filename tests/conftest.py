@@ -3,7 +3,7 @@
 import io
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,7 +13,15 @@ import structlog
 from structlog.testing import capture_logs
 
 from keycloak_license.logs import configure_logs
-from tests.real.keycloak import RUNNING, AdminApi, MakeRealm, RealRealm, running_keycloak, temporary_realm
+from tests.real.keycloak import (
+    LACKS,
+    RUNNING,
+    AdminApi,
+    MakeRealm,
+    RealRealm,
+    running_keycloak,
+    temporary_realm,
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,6 +78,16 @@ def make_realm(keycloak: AdminApi) -> Iterator[MakeRealm]:
             return stack.enter_context(temporary_realm(keycloak, representation or {}))
 
         yield make
+
+
+@pytest.fixture
+def tells_clients_apart(keycloak: AdminApi, record_property: Callable[[str, object], None]) -> bool:
+    """Whether this Keycloak has the condition by which doors that all clients share tell them apart."""
+    found = keycloak.get("/master/authentication/authenticator-providers")
+    has_condition = "conditional-client-scope" in {each["id"] for each in found}
+    if not has_condition:
+        record_property(LACKS, "identity providers, forgotten passwords and new accounts stay open")
+    return has_condition
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,7 @@ class SimulatedGate:
     protocols: dict[str, str] = field(default_factory=dict)
     client_scopes: dict[str, frozenset[str]] = field(default_factory=dict)
     own_scopes: frozenset[str] = frozenset()
+    can_tell_clients: bool = True
     cut_off: list[str] = field(default_factory=list)
     """Clients whose tokens were made worthless, in order."""
     ended: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
@@ -106,6 +107,7 @@ class SimulatedGate:
             protocols=dict(self.protocols),
             client_scopes=dict(self.client_scopes),
             own_scopes=self.own_scopes,
+            can_tell_clients=self.can_tell_clients,
         )
 
     def __copy__(self) -> "SimulatedGate":

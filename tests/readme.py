@@ -22,6 +22,8 @@ from keycloak_license.model.license import LicenseState, Reason, Standing
 from keycloak_license.model.report import ApplicationUsage, RealmReport
 from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.settings import setting_rows
+from tests.versions.areas import AREAS, VERSIONS
+from tests.versions.record import load, rows
 
 README = Path(__file__).parents[1] / "README.md"
 PAGES = (README, *sorted((README.parent / "docs").glob("*.md")))
@@ -61,6 +63,13 @@ def attributes() -> Iterable[str]:
     """Yield the table of realm attributes."""
     yield from _head("Attribute", "Value")
     yield from (_row(f"`{each.name}`", each.value) for each in ATTRIBUTES)
+
+
+def keycloak_versions() -> Iterable[str]:
+    """Yield the table of Keycloak's versions, from what `make versions` has kept."""
+    heading, *others = rows(load(), VERSIONS, AREAS)
+    yield from _head(*heading)
+    yield from (_row(*cells) for cells in others)
 
 
 def metrics() -> Iterable[str]:
@@ -121,6 +130,7 @@ PARTS: dict[str, Callable[[], Iterable[str]]] = {
     "commands": commands,
     "settings": settings,
     "attributes": attributes,
+    "keycloak_versions": keycloak_versions,
     "metrics": metrics,
     "rights": rights,
     "alerts": alerts,

@@ -11,7 +11,16 @@ from keycloak_license.errors import MissingRightError
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.model.enforcement import MARK
-from keycloak_license.model.gate import CLIENT_DOORS, Door, DoorKind, Flow, GateReading, NamedFlow, Step
+from keycloak_license.model.gate import (
+    CLIENT_DOORS,
+    SCOPE_CONDITION,
+    Door,
+    DoorKind,
+    Flow,
+    GateReading,
+    NamedFlow,
+    Step,
+)
 
 
 def read_gate(client: KeycloakClient, clients: Sequence[wire.ClientRepresentation]) -> GateReading | None:
@@ -31,6 +40,16 @@ def read_gate(client: KeycloakClient, clients: Sequence[wire.ClientRepresentatio
         protocols={each.client_id: each.protocol or "openid-connect" for each in clients},
         client_scopes={each.client_id: frozenset(each.default_client_scopes) for each in clients},
         own_scopes=frozenset(scope.name for scope in export.client_scopes if MARK in scope.attributes),
+        can_tell_clients=_has_scope_condition(client, export),
+    )
+
+
+def _has_scope_condition(client: KeycloakClient, export: wire.FlowsExport) -> bool:
+    """Whether Keycloak has it: some flow does, as a rule one of ours; else it is asked."""
+    executions = (each for flow in export.authentication_flows for each in flow.authentication_executions)
+    return any(each.authenticator == SCOPE_CONDITION for each in executions) or any(
+        each.id == SCOPE_CONDITION
+        for each in client.get("authentication/authenticator-providers", wire.AUTHENTICATORS)
     )
 
 

@@ -172,6 +172,12 @@ class FlowRepresentation(Representation):
     authentication_executions: tuple[ExecutionRepresentation, ...] = ()
 
 
+class AuthenticatorRepresentation(Representation):
+    """An authenticator that this Keycloak has."""
+
+    id: str
+
+
 class ConfigRepresentation(Representation):
     """What an authenticator is told."""
 
@@ -340,6 +346,7 @@ ANYTHING: TypeAdapter[object] = TypeAdapter(object)
 COUNT = TypeAdapter(CountRepresentation)
 FLOWS = TypeAdapter(FlowsExport)
 TOP_FLOWS = TypeAdapter(list[FlowRepresentation], config=QUIET)
+AUTHENTICATORS = TypeAdapter(list[AuthenticatorRepresentation], config=QUIET)
 SCOPES = TypeAdapter(list[ScopeRepresentation], config=QUIET)
 OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object], config=QUIET)
 """For what has to be sent back whole."""

@@ -58,6 +58,8 @@ class DoorKind(StrEnum):
     """Likewise who makes himself an account."""
 
 
+SCOPE_CONDITION = "conditional-client-scope"
+"""The authenticator by which a door that all clients share tells them apart."""
 CLIENT_DOORS = (DoorKind.BROWSER, DoorKind.DIRECT_GRANT)
 REALM_DOORS = (DoorKind.RESET_CREDENTIALS, DoorKind.REGISTRATION)
 """These always lead through some flow."""
@@ -103,3 +105,5 @@ class GateReading:
     """Names of the default client scopes, by client id."""
     own_scopes: frozenset[str] = frozenset()
     """Names of the client scopes that carry our mark."""
+    can_tell_clients: bool = True
+    """Whether this Keycloak has `SCOPE_CONDITION`; old versions do not."""

@@ -12,6 +12,13 @@ from keycloak_license.plan.gate import Admission, GateDesign
 from keycloak_license.plan.own_roles import EnforcementInputs
 from keycloak_license.plan.seat_roles import find_leaks, stood_open
 
+SHARED_DOORS_OPEN = (
+    "People without a seat are not refused after a login through an identity provider, a forgotten password "
+    "or a new account, because this Keycloak has no condition on client scopes: take a newer version of "
+    "Keycloak, and let the application look at the roles in its token until then"
+)
+"""What is told where Keycloak lacks `SCOPE_CONDITION`."""
+
 
 def design_gate(inputs: EnforcementInputs) -> GateDesign:
     """Return how the clients of the applications are to be gated; a client of several needs one of them."""
@@ -37,6 +44,8 @@ def gate_warnings(inputs: EnforcementInputs) -> Iterator[str]:
             "missing: run keycloak-license init"
         )
         return
+    if not inputs.snapshot.gate.can_tell_clients:
+        yield SHARED_DOORS_OPEN
     for application, missing in stood_open(inputs).items():
         yield (
             f"The gate of {application} let everybody in for want of {' and '.join(missing)}, which is made "

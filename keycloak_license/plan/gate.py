@@ -15,6 +15,7 @@ from keycloak_license.model.enforcement import MADE_BY_US, access_role, seat_rol
 from keycloak_license.model.gate import (
     CLIENT_DOORS,
     REALM_DOORS,
+    SCOPE_CONDITION,
     Door,
     DoorKind,
     Flow,
@@ -239,7 +240,7 @@ def _copy_step(reading: GateReading, flow_id: str | None) -> tuple[Step, ...]:
 
 def _refusals(client_id: str, admission: Admission, scope: str | None = None) -> Iterator[Step]:
     where = f" {scope}" if scope else ""
-    only = (Step("REQUIRED", "conditional-client-scope", {"client_scope": scope}),) if scope else ()
+    only = (Step("REQUIRED", SCOPE_CONDITION, {"client_scope": scope}),) if scope else ()
     access = [access_role(each) for each in admission.applications]
     seats = [seat_role(each) for each in admission.applications]
     for name, roles, text in (
@@ -287,18 +288,21 @@ def _free_alias(reading: GateReading, gate: _Gate) -> str:
 
 
 def _scopes(reading: GateReading, design: GateDesign) -> dict[str, tuple[str, Admission]]:
-    """Return the client scopes that the broker gates need, with their protocol and admission."""
+    """Return the client scopes that the gates of shared doors need, with their protocol and admission.
+
+    None where Keycloak could not tell clients by them: a gate there would refuse other applications' users.
+    """
     scopes: dict[str, tuple[str, Admission]] = {}
     for client_id, admission in design.admissions.items():
         protocol = reading.protocols.get(client_id)
-        if protocol is not None:
+        if protocol is not None and reading.can_tell_clients:
             scopes[admission.scope(protocol)] = (protocol, admission)
     return scopes
 
 
 def _scope_of(reading: GateReading, design: GateDesign, client_id: str) -> str | None:
     admission, protocol = design.admissions.get(client_id), reading.protocols.get(client_id)
-    return admission.scope(protocol) if admission and protocol else None
+    return admission.scope(protocol) if admission and protocol and reading.can_tell_clients else None
 
 
 def _plan_scopes_in(reading: GateReading, design: GateDesign) -> Iterator[GateMeasure]:

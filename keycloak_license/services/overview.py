@@ -21,6 +21,7 @@ from keycloak_license.model.realm import User
 from keycloak_license.model.record import RealmRecord
 from keycloak_license.model.report import ListedLicense, RealmReport
 from keycloak_license.model.seat import Allocation, Claim
+from keycloak_license.plan.admission import SHARED_DOORS_OPEN
 from keycloak_license.plan.allocation import in_order
 from keycloak_license.plan.audience import (
     audience_warnings,
@@ -146,7 +147,8 @@ def check_enforcement(managed: ManagedRealm, now: datetime) -> str:
             return "nobody is kept out (observe)"
         case Enforcement.GATE:
             gated = sorted({client_id for each in managed.applications for client_id in each.clients})
-            return f"the gate is intact before {', '.join(gated) or 'no client'}"
+            intact = f"the gate is intact before {', '.join(gated) or 'no client'}"
+            return f"{intact}. {SHARED_DOORS_OPEN}" if SHARED_DOORS_OPEN in report.realm.warnings else intact
         case Enforcement.DISABLE:
             return "users without a seat are disabled"
 

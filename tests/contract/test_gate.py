@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from keycloak_license.model.enforcement import (
-    OWN_CLIENT,
-)
+from keycloak_license.model.enforcement import OWN_CLIENT, Enforcement
 from keycloak_license.model.gate import Door, DoorKind, Flow, Step
 from keycloak_license.model.measures import (
     DoorBound,
@@ -20,7 +18,8 @@ from keycloak_license.model.measures import (
     TokensRevoked,
 )
 from keycloak_license.plan.gate import Admission, GateDesign, plan_gate
-from tests.contract.enforced import SEAT, Enforced
+from tests.contract.enforced import SEAT, Enforced, provision
+from tests.real.keycloak import MakeRealm
 
 SCOPE = "license-WFM"
 FRONT_DOOR = Door(DoorKind.BROWSER, "wfm-app")
@@ -103,9 +102,13 @@ def test_a_gate_that_was_built_needs_nothing_more(doors: Enforced) -> None:
     before = doors.gate()
     gate = doors.build(DESIGN)
     assert list(plan_gate(gate, DESIGN)) == []
+    shared = {
+        *(Door(kind) for kind in (DoorKind.RESET_CREDENTIALS, DoorKind.REGISTRATION)),
+        Door(DoorKind.BROKER, "google"),
+    }
     theirs = {id_: flow for id_, flow in gate.flows.items() if id_ in before.flows}
     assert theirs == before.flows
-    assert gate.own_scopes == {SCOPE, "license-QM.WFM~saml"}
+    assert gate.own_scopes == ({SCOPE, "license-QM.WFM~saml"} if before.can_tell_clients else set())
     changed = {door for door in gate.bound if gate.bound[door] != before.bound[door]}
     assert changed == {
         *(
@@ -113,14 +116,20 @@ def test_a_gate_that_was_built_needs_nothing_more(doors: Enforced) -> None:
             for kind in (DoorKind.BROWSER, DoorKind.DIRECT_GRANT)
             for each in DESIGN.admissions
         ),
-        *(Door(kind) for kind in (DoorKind.RESET_CREDENTIALS, DoorKind.REGISTRATION)),
-        Door(DoorKind.BROKER, "google"),
+        *(shared if before.can_tell_clients else ()),
     }
     assert [doors.doors.is_cut_off(each) for each in ("wfm-app", "both-saml", "other-app")] == [
         True,
         True,
         False,
     ]
+
+
+def test_it_is_read_whether_keycloak_tells_clients_apart(
+    make_realm: MakeRealm, tells_clients_apart: bool
+) -> None:
+    made = provision(make_realm(), Enforcement.GATE)
+    assert made.gate().can_tell_clients == tells_clients_apart
 
 
 def test_leaving_gives_every_door_back_and_takes_out_all_that_is_ours(doors: Enforced) -> None:

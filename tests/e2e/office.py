@@ -126,6 +126,12 @@ class Office:
         flows = {flow["id"]: flow["alias"] for flow in self.realm.get("/authentication/flows")}
         return {kind: flows[id_] for kind, id_ in found["authenticationFlowBindingOverrides"].items()}
 
+    def leaves_shared_doors_open(self) -> bool:
+        """Whether a sync and `doctor` tell that people come in by the doors that all clients share."""
+        told = "People without a seat are not refused after a login through an identity provider"
+        warnings = self.site.call("sync", "--json").document["warnings"]
+        return told in self.site.call("doctor").done().stdout and any(told in each for each in warnings)
+
     def own_names(self) -> set[str]:
         """Everything in the realm that is called as ours are, but for the client and manage-licenses."""
         export = self.realm.post("/partial-export", exportGroupsAndRoles=True, exportClients=True)

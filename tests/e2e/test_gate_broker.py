@@ -63,9 +63,20 @@ def enter(app: App, username: str, browser: Browser | None = None) -> Page:
     return browser.submit(page, {"username": username, "password": PASSWORD})
 
 
-def test_who_comes_through_another_realm_needs_a_seat_as_well(office: Office) -> None:
+def assert_told_and_open(office: Office) -> None:
+    """Who has no seat comes in, and the admin hears of it."""
+    assert office.leaves_shared_doors_open()
+    assert enter(office.wfm, "dora").code
+
+
+def test_who_comes_through_another_realm_needs_a_seat_as_well(
+    office: Office, tells_clients_apart: bool
+) -> None:
     assert enter(office.other, "dora").code, "the first login makes the account"
     assert enter(office.other, "emil").code
+    if not tells_clients_apart:
+        assert_told_and_open(office)
+        return
     assert WFM_TEXT in enter(office.wfm, "dora").text
 
     office.hire("dora", "WFM_AGENT")
@@ -90,7 +101,9 @@ def test_who_comes_through_another_realm_needs_a_seat_as_well(office: Office) ->
     assert enter(office.wfm, "emil").code
 
 
-def test_what_the_provider_asks_after_a_login_is_still_asked_and_comes_back(office: Office) -> None:
+def test_what_the_provider_asks_after_a_login_is_still_asked_and_comes_back(
+    office: Office, tells_clients_apart: bool
+) -> None:
     realm = office.realm
     own = make_flow(realm, "after company", top=True)
     add_step(realm, own, "REQUIRED", authenticator="allow-access-authenticator")
@@ -103,6 +116,9 @@ def test_what_the_provider_asks_after_a_login_is_still_asked_and_comes_back(offi
     office.sync()
     assert OWN_TEXT in enter(office.wfm, "dora").text
     assert office.sync() == []
+    if not tells_clients_apart:
+        assert realm.get(path)["postBrokerLoginFlowAlias"] == "after company"
+        return
 
     realm.delete(f"/authentication/executions/{deny}")
     assert "gate_made" in [each["kind"] for each in office.sync()]

@@ -144,6 +144,24 @@ def test_what_is_done_leaves_nothing_to_do_and_touches_nothing_of_theirs(
 
 
 @given(histories)
+def test_where_clients_cannot_be_told_apart_the_doors_that_all_share_stay_theirs_until_they_can(
+    history: list[Edit | GateDesign],
+) -> None:
+    doors = Doors()
+    doors.can_tell_clients = False
+    live(doors, history)
+    doors.gate(GateDesign("keycloak-license", ADMISSIONS))
+
+    ours = {door for door, flow_id in doors.bound.items() if doors.flows.get(flow_id or "") in ours_of(doors)}
+    assert ours == {Door(kind, client_id) for kind in CLIENT_DOORS for client_id in ADMISSIONS}
+    assert doors.own_scopes == frozenset()
+
+    doors.can_tell_clients = True
+    doors.gate(GateDesign("keycloak-license", ADMISSIONS))
+    assert ours < {door for door, id_ in doors.bound.items() if doors.flows.get(id_ or "") in ours_of(doors)}
+
+
+@given(histories)
 def test_a_gate_is_what_the_door_led_to_before_followed_by_the_refusals(
     history: list[Edit | GateDesign],
 ) -> None:

@@ -19,6 +19,8 @@ from keycloak_license.demo.server import LocalKeycloak
 from tests.real.slapd import Slapd
 
 RUNNING = "KEYCLOAK_LICENSE_TEST_KEYCLOAK"
+LACKS = "lacks"
+"""The property by which a test tells what this Keycloak does not have."""
 _TOKEN_SECONDS = 40
 """Admin tokens live 60 s."""
 

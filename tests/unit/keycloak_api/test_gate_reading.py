@@ -20,9 +20,14 @@ def flow(alias: str, *steps: dict[str, object], **more: object) -> dict[str, obj
     return {"id": f"id-{alias}", "alias": alias, "authenticationExecutions": steps, **more}
 
 
+SCOPED = step("REQUIRED", "conditional-client-scope")
+
+
 def read(server: FakeServer, *flows: dict[str, object], **more: Any) -> GateReading:
     """Read what an export with these flows tells; `clients` are as the reader has them."""
     clients = wire.CLIENTS.validate_python(more.pop("clients", []))
+    can = more.pop("can", ["conditional-client-scope"])
+    server.on("GET", "authentication/authenticator-providers", reply([{"id": each} for each in can]))
     server.on("POST", "partial-export", reply({"authenticationFlows": flows, **more}))
     reading = read_gate(connect(), clients)
     assert reading is not None
@@ -190,10 +195,26 @@ def test_scopes_of_ours_are_known_by_their_mark_and_not_by_their_name(server: Fa
 
 
 def test_one_request_for_nothing_else_tells_everything(server: FakeServer) -> None:
-    read(server, flow("top"))
+    read(server, flow("top", SCOPED))
 
     [ask] = server.asks
     assert ask.query == {"exportGroupsAndRoles": "false", "exportClients": "false"}
+
+
+@pytest.mark.parametrize(
+    ("can", "steps", "told", "asked"),
+    [
+        (["conditional-client-scope", "auth-cookie"], [], True, 1),
+        (["auth-cookie"], [], False, 1),
+        ([], [SCOPED], True, 0),
+    ],
+    ids=["it has it", "it lacks it", "a flow has it"],
+)
+def test_it_is_read_whether_clients_can_be_told_apart(
+    server: FakeServer, can: list[str], steps: list[dict[str, object]], told: bool, asked: int
+) -> None:
+    assert read(server, flow("top", *steps), can=can).can_tell_clients is told
+    assert len(server.asked("authentication/authenticator-providers")) == asked
 
 
 def test_without_the_right_there_is_no_reading(server: FakeServer) -> None:
