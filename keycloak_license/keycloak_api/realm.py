@@ -4,6 +4,7 @@ In: a client; out: snapshots and written attributes. Made by `bootstrap`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from urllib.parse import quote
 

@@ -57,7 +57,9 @@ def forget_user(managed: ManagedRealm, user: str) -> int:
     """
     with hold_lease(managed.ledger, managed.name, managed.patience_seconds) as fence:
         events = managed.ledger.seat_events(managed.name)
-        named = {(each.user_id, each.username) for each in events if not each.is_forgotten}
+        named: set[tuple[str, str | None]] = {
+            (each.user_id, each.username) for each in events if not each.is_forgotten
+        }
         named |= {(each.granted_by_id, each.granted_by) for each in events if each.granted_by_id}
         found = sorted({id_ for id_, name in named if user in (id_, name)})
         if not found:
