@@ -98,6 +98,71 @@ def test_who_would_lose_his_seat_now_may_keep_it(world: World) -> None:
     assert [each.used for each in prospect.before.applications] == [1, 0]
 
 
+def crowd() -> tuple[World, list[Wish]]:
+    """Ten seats, which the first ten of twelve have; and nine of them to lose their role."""
+    world = World()
+    world.agents(*(f"user{number:02}" for number in range(12)))
+    world.import_file(world.sign(scope={"WFM": 10}))
+    return world, [Wish("WFM_AGENT", f"user{number:02}", is_taken=True) for number in range(9)]
+
+
+def test_what_is_asked_for_is_told_although_a_sync_would_hold_it() -> None:
+    world, wishes = crowd()
+
+    prospect = ask(world, *wishes)
+
+    kinds = [change.kind for change in prospect.changes]
+    assert (kinds.count("seat_released"), kinds.count("seat_assigned")) == (9, 2)
+    assert [each.used for each in prospect.before.applications] == [10, 0]
+    assert [each.used for each in prospect.after.report.applications] == [3, 0]
+    assert {each.username for each in prospect.held} == {wish.holder for wish in wishes}
+    assert prospect.hold == world.guard.hold
+    assert ask(world, *wishes[:3]).held == ()
+
+
+def test_what_was_held_before_is_neither_freed_nor_told_again() -> None:
+    world, wishes = crowd()
+    for wish in wishes:
+        user = world.realm.find_user(wish.holder)
+        assert user is not None
+        world.realm.revoke(user.id, world.agent)
+    assert len(world.sync().realm.held) == 9
+    world.realm.create_user("zed")
+
+    prospect = ask(world, Wish("WFM_AGENT", "zed"))
+
+    assert prospect.held == ()
+    assert told(prospect.changes) == [("waiting", "zed", "no_free_seat")]
+
+
+def test_who_has_no_seat_yet_does_not_lose_one() -> None:
+    """Zed has got his role since the last sync, which saw ann only; bob comes after two seats are taken."""
+    world = World()
+    world.agents("ann")
+    world.import_file(world.sign(scope={"WFM": 2}))
+    world.agents("zed")
+    world.agents("bob")
+
+    zed, bob = (Wish("WFM_AGENT", name, is_taken=True) for name in ("zed", "bob"))
+
+    assert told(ask(world, bob).changes) == [("waiting_ended", "bob", "not_yet")]
+    assert told(ask(world, zed, bob).changes) == [
+        ("seat_released", "zed", "not_yet"),
+        ("waiting_ended", "bob", "not_yet"),
+    ]
+
+
+def test_who_waits_and_would_get_a_seat_now_stops_waiting() -> None:
+    """Ann has lost her role, which no sync has seen."""
+    world = World()
+    ann, _ = world.agents("ann", "bob")
+    world.import_file(world.sign(scope={"WFM": 1}))
+    world.realm.revoke(ann, world.agent)
+    assert told(ask(world, Wish("WFM_AGENT", "bob", is_taken=True)).changes) == [
+        ("waiting_ended", "bob", "no_role")
+    ]
+
+
 def test_a_name_that_two_roles_have_is_none(world: World) -> None:
     world.realm.create_role("app/boss")
     world.realm.create_role("boss", "app")
