@@ -19,6 +19,8 @@ from statistics import NormalDist, fmean, stdev
 
 MIN_DAYS = 14
 """Of fewer changes neither trend nor deviation can be told."""
+LOOK_BACK_DAYS = 90
+"""Of so many changes it is told at most: what was long ago says little of the next weeks."""
 MAX_DAYS = 730
 """Farther ahead nothing is foretold."""
 PROBABILITY = 0.8
@@ -62,7 +64,7 @@ def forecast(demand: Sequence[int], today: date, limit: int | None) -> Forecast 
         return NoForecast.NOT_LICENSED
     if demand[-1] >= limit:
         return NoForecast.FULL
-    changes = [after - before for before, after in pairwise(demand)]
+    changes = [after - before for before, after in pairwise(demand[-LOOK_BACK_DAYS - 1 :])]
     if len(changes) < MIN_DAYS:
         return NoForecast.TOO_FEW_DAYS
     drift, deviation = fmean(changes), stdev(changes)

@@ -5,13 +5,14 @@ after each sync; all but its first lines run once a day. `forget_user` is called
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import uuid4
 
 from keycloak_license.errors import ConfigurationError, UnavailableError
 from keycloak_license.model.changes import SeatChange, claims_after
 from keycloak_license.model.record import FORGOTTEN, Lease
 from keycloak_license.model.seat import Claim
-from keycloak_license.plan.retention import find_absent, find_deleted, is_tidying_due
+from keycloak_license.plan.retention import choose_asked, find_absent, find_deleted, is_tidying_due
 from keycloak_license.services.lease import hold_lease
 from keycloak_license.services.observation import ManagedRealm, Observation
 
@@ -35,15 +36,15 @@ def tidy_history(
     claims = claims_after(seen.record.claims, changes)
     gone = find_deleted(changes, claims)
     if is_due:
-        gone |= _find_gone(managed, claims)
+        gone |= _find_gone(managed, claims, seen.clock.believed)
     if gone:
         managed.ledger.forget_users(lease, _pseudonyms(gone))
 
 
-def _find_gone(managed: ManagedRealm, claims: Collection[Claim]) -> frozenset[str]:
-    absent = find_absent(managed.ledger.seat_events(managed.name), claims)
+def _find_gone(managed: ManagedRealm, claims: Collection[Claim], now: datetime) -> frozenset[str]:
+    asked = choose_asked(find_absent(managed.ledger.seat_events(managed.name), claims), now)
     try:
-        return absent.difference(managed.keycloak.read_usernames(sorted(absent)))
+        return asked.difference(managed.keycloak.read_usernames(sorted(asked)))
     except UnavailableError:
         # All that the sync is for is written by now: another day will do.
         return frozenset()

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from keycloak_license.model.application import Application
 from keycloak_license.model.record import RealmRecord, SeatEvent
 from keycloak_license.plan.clock import read_clock
-from keycloak_license.plan.forecast import Forecast, NoForecast, forecast
+from keycloak_license.plan.forecast import LOOK_BACK_DAYS, Forecast, NoForecast, forecast
 from keycloak_license.plan.reassignment import MonthlyMoves, count_moves
 from keycloak_license.plan.seat_history import (
     DayUsage,
@@ -62,7 +62,10 @@ class RealmHistory:
 class _Span:
     """What is looked back on, in the realm's time zone."""
 
+    known_since: datetime
+    """The first instant that the forecast may need, or that is shown."""
     since: datetime
+    """The first one that is shown."""
     until: datetime
     """Now."""
 
@@ -81,7 +84,10 @@ def read_history(
     )
     record, events = read_past(managed)
     until = read_clock(now, None, record.clock).now.astimezone(managed.zone)
-    span = _Span(_begin(managed, record, events, until, days), until)
+    known_since, since = (
+        _begin(managed, record, events, until, back) for back in (max(days, LOOK_BACK_DAYS + 1), days)
+    )
+    span = _Span(known_since, since, until)
     return RealmHistory(
         realm=managed.name,
         time_zone=str(managed.zone),
@@ -117,9 +123,10 @@ def _look_back(
         licenses=read_imports(managed, record),
         installation=installation_of(managed, record),
     )
-    since, until = span.since.astimezone(UTC), span.until.astimezone(UTC)
+    since, until = span.known_since.astimezone(UTC), span.until.astimezone(UTC)
     steps = steps_over_time(claims, events, limits_over_time(inputs, since, until), since, until)
-    days = days_of(steps, until, managed.zone)
+    known = days_of(steps, until, managed.zone)
+    days = tuple(day for day in known if day.day >= span.since.date())
     peak = highest(days)
     month = span.since.date().replace(day=1)
     return ApplicationHistory(
@@ -127,7 +134,7 @@ def _look_back(
         days=days,
         peak=peak,
         people=people_at(claims, events, peak.at, until),
-        forecast=forecast([day.used + day.waiting for day in days], days[-1].day, days[-1].limit),
-        events=tuple(event for event in events if event.at >= since),
+        forecast=forecast([day.used + day.waiting for day in known], days[-1].day, days[-1].limit),
+        events=tuple(event for event in events if event.at >= span.since),
         moves=tuple(each for each in count_moves(events, managed.zone) if each.month >= month),
     )

@@ -6,7 +6,15 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keycloak_license.plan.forecast import MAX_DAYS, MIN_DAYS, PROBABILITY, Forecast, NoForecast, forecast
+from keycloak_license.plan.forecast import (
+    LOOK_BACK_DAYS,
+    MAX_DAYS,
+    MIN_DAYS,
+    PROBABILITY,
+    Forecast,
+    NoForecast,
+    forecast,
+)
 
 TODAY = date(2026, 5, 1)
 demands = st.lists(st.integers(-2, 3), min_size=0, max_size=60).map(
@@ -33,6 +41,15 @@ def test_a_straight_line_is_followed_to_the_day(slope: int, days: int, ahead: in
     demand = [start + slope * day for day in range(days)]
     assert in_days(forecast(demand, TODAY, demand[-1] + slope * ahead)) == (ahead, ahead, ahead)
     assert in_days(forecast(demand, TODAY, demand[-1] + slope * (ahead - 1) + 1)) == (ahead, ahead, ahead)
+
+
+@given(long_ago=st.lists(st.integers(0, 200), max_size=50), slope=st.integers(1, 5))
+def test_what_was_long_ago_says_nothing_of_what_comes(long_ago: list[int], slope: int) -> None:
+    demand = [slope * day for day in range(LOOK_BACK_DAYS + 1)]
+    found = forecast(long_ago + demand, TODAY, demand[-1] + 10 * slope)
+    assert in_days(found) == (10, 10, 10)
+    assert isinstance(found, Forecast)
+    assert found.days == LOOK_BACK_DAYS
 
 
 @given(demand=demands, limit=st.integers(0, 300), more=st.integers(0, 50))

@@ -1,19 +1,33 @@
 """The history forgets what is old, and people who are gone where that is asked for."""
 
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.history import HistoryTerms
+from keycloak_license.plan.retention import ASKED_PER_DAY
 from keycloak_license.services.reconcile import run_once
 from keycloak_license.services.retention import forget_user
+from tests.fakes import SimulatedRealm
 from tests.unit.services.test_seat_history import SlowWithNames
 from tests.unit.services.world import NOON, World
 
 DAY = timedelta(days=1)
 FORGETTING = HistoryTerms(forgets_deleted=True)
+
+
+@dataclass
+class AskedForNames(SimulatedRealm):
+    """A realm that remembers whose names it was asked for."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str | None]:
+        self.asked += user_ids
+        return super().read_usernames(user_ids)
 
 
 def sync(world: World, now: datetime, terms: HistoryTerms = FORGETTING) -> None:
@@ -74,6 +88,19 @@ def test_who_cannot_be_asked_for_stays_named_and_keeps_nobody_else() -> None:
     world.realm.unreadable_users = {boris}
     sync(world, NOON + DAY)
     assert set(named(world)) == {"forgotten", "boris", "cyril"}
+
+
+def test_of_many_not_all_are_asked_for_on_one_day() -> None:
+    world = World(realm=AskedForNames())
+    users = world.agents(*(f"user{number}" for number in range(3 * ASKED_PER_DAY)))
+    sync(world, NOON)
+    for user in users:
+        world.realm.revoke(user, world.agent)
+    world.sync(NOON + timedelta(hours=1), force=True)
+    for day in (1, 2, 3):
+        sync(world, NOON + day * DAY)
+    assert isinstance(world.realm, AskedForNames)
+    assert sorted(world.realm.asked) == sorted(users)
 
 
 def test_a_keycloak_that_is_gone_once_all_is_written_fails_no_sync() -> None:

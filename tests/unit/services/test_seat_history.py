@@ -8,7 +8,7 @@ import pytest
 
 from keycloak_license.errors import ConfigurationError, RequestTimeoutError
 from keycloak_license.model.history import HistoryTerms
-from keycloak_license.plan.forecast import NoForecast
+from keycloak_license.plan.forecast import Forecast, NoForecast
 from keycloak_license.services.retention import forget_user
 from keycloak_license.services.seat_history import ApplicationHistory, read_history
 from keycloak_license.services.seat_history_documents import events_csv
@@ -66,6 +66,19 @@ def test_it_begins_with_what_is_known_and_goes_no_farther_than_it_is_kept() -> N
     managed = replace(world.managed, history=HistoryTerms(keep=10 * DAY))
     [kept] = read_history(managed, now, 400, "WFM").applications
     assert [day.used for day in kept.days] == [1] * 11
+
+
+@pytest.mark.parametrize("days", [1, 7, 40, 400])
+def test_when_seats_run_out_does_not_depend_on_how_much_is_shown(days: int) -> None:
+    world = World()
+    world.import_file(world.sign(scope={"WFM": 60}), NOON)
+    for day in range(1, 41):
+        world.agents(f"user{day}")
+        world.sync(NOON + day * DAY)
+    found = wfm(world, NOON + 40 * DAY, days)
+    full = (NOON + 60 * DAY).date()
+    assert found.forecast == Forecast(full, full, full, days=40)
+    assert (len(found.days), len(found.events)) == (min(days, 41), min(days, 40))
 
 
 def test_of_a_realm_never_synced_there_is_today() -> None:
