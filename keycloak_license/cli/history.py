@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
-from keycloak_license.cli.output import print_json, print_lines, print_table, printable
+from keycloak_license.cli.output import print_json, print_lines, print_table, printable, show_seats
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.record import SeatEvent
@@ -118,7 +118,7 @@ def _print_all(found: RealmHistory) -> None:
             printable(each.application.name),
             str(today.used),
             str(today.waiting),
-            _limit(today.limit),
+            show_seats(today.limit),
             str(each.peak.count),
             _at(each, found) if each.peak.count else "",
         )
@@ -134,7 +134,7 @@ def _print_one(found: RealmHistory) -> None:
         table.add_column(heading, justify="right")
     for day in one.days:
         table.add_row(
-            day.day.isoformat(), str(day.used), str(day.waiting), _limit(day.limit), str(day.peak.count)
+            day.day.isoformat(), str(day.used), str(day.waiting), show_seats(day.limit), str(day.peak.count)
         )
     print_table(table)
     if one.peak.count:
@@ -207,7 +207,3 @@ def _heading(found: RealmHistory) -> str:
 
 def _at(history_: ApplicationHistory, found: RealmHistory) -> str:
     return show_instant(history_.peak.at.astimezone(ZoneInfo(found.time_zone)))
-
-
-def _limit(limit: int | None) -> str:
-    return "unlimited" if limit is None else str(limit)

@@ -47,6 +47,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
+def show_seats(seats: int | None) -> str:
+    """Return a number of licensed seats as people read it."""
+    return "unlimited" if seats is None else str(seats)
+
+
 def print_report(report: RealmReport) -> None:
     """Print licence, usage and warnings."""
     print_lines(describe_license(report))

@@ -1,19 +1,20 @@
 """The history of a realm: as the chart has it, as far back as it is kept, without Keycloak."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pytest
 
 from keycloak_license.errors import ConfigurationError, RequestTimeoutError
 from keycloak_license.model.history import HistoryTerms
+from keycloak_license.model.license import License
 from keycloak_license.plan.forecast import Forecast, NoForecast
 from keycloak_license.services.retention import forget_user
 from keycloak_license.services.seat_history import ApplicationHistory, read_history
 from keycloak_license.services.seat_history_documents import events_csv
 from keycloak_license.services.usage_history import read_usage_history
-from tests.fakes import SimulatedRealm
+from tests.fakes import SimulatedRealm, TrustingVerifier
 from tests.unit.services.test_overview import Untouchable
 from tests.unit.services.test_usage_history import Witness, live
 from tests.unit.services.world import NOON, PRAGUE, WFM, World
@@ -85,6 +86,26 @@ def test_of_a_realm_never_synced_there_is_today() -> None:
     history = read_history(World().managed, NOON, 30)
     assert history.since == history.until == NOON.date()
     assert [each.days[0].used for each in history.applications] == [0, 0]
+
+
+@dataclass
+class CountingVerifier(TrustingVerifier):
+    """A verifier that counts the licence files it is given."""
+
+    count: int = 0
+
+    def verify(self, file: bytes) -> License:
+        self.count += 1
+        return super().verify(file)
+
+
+def test_a_licence_is_verified_once_for_all_applications() -> None:
+    verifier = CountingVerifier()
+    world = World(verifier=verifier)
+    world.import_file(world.sign(), NOON)
+    verifier.count = 0
+    assert len(read_history(world.managed, NOON, 30).applications) == 2
+    assert verifier.count == 1
 
 
 def test_keycloak_is_not_asked() -> None:
