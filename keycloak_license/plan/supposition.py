@@ -153,8 +153,8 @@ def _explain_same(supposition: Supposition, compared: _Compared) -> Iterator[str
     if isinstance(holder, Group):
         if same:
             yield (
-                f"{len(same)} of the {len(touched)} members of {holder.label} and of the groups "
-                f"below it are consumers of {application.id} with or without it"
+                f"A seat of {application.id} is needed with or without it by {len(same)} of {len(touched)} "
+                f"members of {holder.label} and of the groups below it"
             )
     elif same:
         path = " → ".join(paths_of(realms[supposition.is_taken], application, holder.id)[0])
@@ -178,8 +178,8 @@ def _why_no_consumer(snapshot: RealmSnapshot, user: User) -> str:
     if user.id in snapshot.service_accounts:
         return "it is a service account"
     if not user.enabled and user.id not in snapshot.disabled_here:
-        return "he is disabled"
-    return "the licence exempts him"
+        return "the account is disabled"
+    return "the account is exempt by its name"
 
 
 def _leading_to(application: Application, snapshot: RealmSnapshot) -> frozenset[str]:

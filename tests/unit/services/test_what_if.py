@@ -48,13 +48,13 @@ REMARKS = {
     ),
     "a group of consumers": (
         Wish("WFM_AGENT", "/STAFF/DAY", is_to_group=True),
-        "1 of the 1 members of group /STAFF/DAY and of the groups below it are consumers of WFM with or "
-        "without it",
+        "A seat of WFM is needed with or without it by 1 of 1 members of group /STAFF/DAY and of the groups "
+        "below it",
     ),
-    "disabled": (Wish("WFM_AGENT", "dan"), "User dan needs no seat of WFM: he is disabled"),
+    "disabled": (Wish("WFM_AGENT", "dan"), "User dan needs no seat of WFM: the account is disabled"),
     "exempt": (
         Wish("WFM_AGENT", "eleveo.admin"),
-        "User eleveo.admin needs no seat of WFM: the licence exempts him",
+        "User eleveo.admin needs no seat of WFM: the account is exempt by its name",
     ),
     "a service account": (
         Wish("WFM_AGENT", "service-account-robot"),
@@ -74,6 +74,14 @@ def test_what_makes_no_difference_is_said(world: World, name: str) -> None:
     prospect = ask(world, wish)
     assert prospect.remarks == (remark,)
     assert prospect.changes == ()
+
+
+def test_without_a_licence_no_licence_is_said_to_exempt_anybody() -> None:
+    world = World()
+    world.realm.create_user("eleveo.admin")
+    assert ask(world, Wish("WFM_AGENT", "eleveo.admin")).remarks == (
+        "User eleveo.admin needs no seat of WFM: the account is exempt by its name",
+    )
 
 
 def test_one_supposition_may_matter_because_of_another(world: World) -> None:
