@@ -16,10 +16,8 @@ def test_seats_are_told_before_and_after_and_what_a_sync_would_hold() -> None:
     [wfm] = [line for line in result.stdout.splitlines() if line.startswith(" WFM")]
     assert [cell.strip() for cell in wfm.split("│")[2:]] == ["10", "10 → 3", "2 → 0", "100 % → 30 %"]
     assert "user00 would lose the seat of WFM (no_role)" in result.stdout
-    assert (
-        "Releases that a sync would hold back for 24 h, or until sync --force, because so many at once may be "
-        "a fault: 9"
-    ) in result.stdout
+    assert "Releases that a sync would hold back for 24 h, or until sync --force" in result.stdout
+    assert "may be a fault: 9" in result.stdout
     assert "As many seats as before: QM" in result.stdout
 
 
