@@ -16,13 +16,16 @@ from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_
 from keycloak_license.cli.output import (
     MAX_CHANGES_SHOWN,
     describe_standing,
+    empty_usage_table,
     print_json,
     print_lines,
     print_table,
     print_warnings,
     printable,
+    require_complete,
+    usage_cells,
 )
-from keycloak_license.errors import ConfigurationError, IncompleteSyncError
+from keycloak_license.errors import ConfigurationError
 from keycloak_license.license_file.envelope import read_license_file
 from keycloak_license.model.changes import (
     SeatAssigned,
@@ -95,7 +98,8 @@ def what_if(  # noqa: PLR0913 - one for each option
         print_json(prospect_document(prospect))
     else:
         _print(prospect)
-    _require_complete(prospect.after.report)
+    report = prospect.after.report
+    require_complete(report.realm, is_complete=report.is_complete)
 
 
 def make_wishes(
@@ -146,19 +150,11 @@ def _print_usage(before: RealmReport, after: RealmReport) -> None:
 
 
 def _usage_table(pairs: Sequence[tuple[ApplicationUsage, ApplicationUsage]]) -> Table:
-    table = Table("Application", "Name", show_edge=False)
-    for heading in ("Seats", "Used", "Waiting", "Usage"):
-        table.add_column(heading, justify="right")
+    table = empty_usage_table()
     for one, other in pairs:
-        cells = zip(_cells(one), _cells(other), strict=True)
+        cells = zip(usage_cells(one), usage_cells(other), strict=True)
         table.add_row(one.id, printable(one.name), *(_arrow(*pair) for pair in cells))
     return table
-
-
-def _cells(usage: ApplicationUsage) -> tuple[str, ...]:
-    seats = "unlimited" if usage.seats is None else str(usage.seats)
-    percent = "" if usage.usage_percent is None else f"{usage.usage_percent} %"
-    return seats, str(usage.used), str(usage.waiting), percent
 
 
 def _arrow(before: str, after: str) -> str:
@@ -207,12 +203,3 @@ def _describe(change: SeatChange, place: int | None) -> str:
             return f"{who} would not wait for {application} any more ({change.reason})"
         case _:
             assert_never(change)
-
-
-def _require_complete(report: RealmReport) -> None:
-    """Raise `IncompleteSyncError` when not everything was seen: what is shown may then be wrong."""
-    if not report.is_complete:
-        raise IncompleteSyncError(
-            f"Realm {report.realm} was not read completely, so this may be wrong: see the warnings, mend "
-            "what they name and ask again"
-        )
