@@ -63,7 +63,10 @@ def import_document(result: LicenseImport) -> Document:
 
 
 def prospect_document(prospect: Prospect) -> Document:
-    """Return the document of `what-if`; a change of somebody who would wait has his place in the queue."""
+    """Return the document of `what-if`; a change of somebody who would wait has his place in the queue.
+
+    What is `held` is what the guard would hold because of it; `after` and `changes` are as if confirmed.
+    """
     report, places = prospect.after.report, prospect.positions()
     return {
         "realm": report.realm,
