@@ -113,9 +113,8 @@ def empty_usage_table() -> Table:
 
 def usage_cells(usage: ApplicationUsage) -> tuple[str, str, str, str]:
     """Return limit, used, waiting and percentage of an application as people read them."""
-    seats = "unlimited" if usage.seats is None else str(usage.seats)
     percent = "" if usage.usage_percent is None else f"{usage.usage_percent} %"
-    return seats, str(usage.used), str(usage.waiting), percent
+    return show_seats(usage.seats), str(usage.used), str(usage.waiting), percent
 
 
 def print_changes(changes: Sequence[Change], *, is_dry_run: bool, err: bool = False) -> None:
