@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from keycloak_license.keycloak_api import activity
-from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.client import KeycloakClient, Param
+from keycloak_license.keycloak_api.event_dates import pages_since
 from keycloak_license.model.realm import Grant, GrantTimes
 
 PAGE_SIZE = 1000
@@ -102,17 +103,22 @@ def list_events(client: KeycloakClient, since: int) -> Iterator[activity.AdminEv
     Keycloak counts what comes in while it is being paged through, so an event may come twice. Nothing is
     filtered after a page is cut, so a short page is the last one.
     """
-    for number in range(MAX_PAGES):
-        page = client.get(
-            "admin-events",
-            activity.ADMIN_EVENTS,
-            dateFrom=since,
-            first=number * PAGE_SIZE,
-            max=PAGE_SIZE,
-        )
+
+    def read(date_from: Param) -> Iterator[list[activity.AdminEventRepresentation]]:
+        for number in range(MAX_PAGES):
+            page = client.get(
+                "admin-events",
+                activity.ADMIN_EVENTS,
+                dateFrom=date_from,
+                first=number * PAGE_SIZE,
+                max=PAGE_SIZE,
+            )
+            yield page
+            if len(page) < PAGE_SIZE:
+                return
+
+    for page in pages_since(client, since, read):
         yield from page
-        if len(page) < PAGE_SIZE:
-            return
 
 
 def sort_out(events: Iterable[activity.AdminEventRepresentation]) -> News:
