@@ -96,6 +96,8 @@ class SimulatedRealm:
     """Whether we lack the right to write attributes."""
     unreadable: set[str] = field(default_factory=set)
     """Roles and groups whose members cannot be listed: a gap, and nobody in the list."""
+    unreadable_users: set[str] = field(default_factory=set)
+    """Users whose names are not told: asking for one of them by his id fails."""
     silent_providers: set[str] = field(default_factory=set)
     """Federations that do not answer: a gap, and their members are missing from every list."""
     disabled_providers: set[str] = field(default_factory=set)
@@ -171,9 +173,10 @@ class SimulatedRealm:
             },
         )
 
-    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str | None]:
         self._refuse_when_cut_off()
-        return {id_: self._users[id_].username for id_ in user_ids if id_ in self._users}
+        there = [self._users[id_] for id_ in user_ids if id_ in self._users]
+        return {user.id: None if user.id in self.unreadable_users else user.username for user in there}
 
     def read_logins(self, search: LoginSearch) -> LoginReading:
         self._refuse_when_cut_off()
@@ -342,6 +345,9 @@ class SimulatedRealm:
 
     def set_enabled(self, user: str, *, enabled: bool) -> None:
         self._users[user] = replace(self._users[user], enabled=enabled)
+
+    def rename_user(self, user: str, username: str) -> None:
+        self._users[user] = replace(self._users[user], username=username)
 
     def grant(self, user: str, role: str) -> None:
         self._user_roles[self._users[user].id].add(self._roles[role].id)
@@ -634,7 +640,7 @@ class Unfollowed:
     def read_logins(self, search: LoginSearch) -> LoginReading:
         raise AssertionError("Logins were read")
 
-    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str | None]:
         return {}
 
 

@@ -3,13 +3,25 @@
 In: options; out: a table, CSV or JSON. Registered by `cli.main`.
 """
 
-from typing import Annotated
-
 import typer
 from rich.table import Table
 
-from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
-from keycloak_license.cli.output import print_json, print_lines, print_table, print_warnings, printable
+from keycloak_license.cli.invocation import (
+    CsvOption,
+    JsonOption,
+    RealmOption,
+    invocation_of,
+    now,
+    require_one_form,
+)
+from keycloak_license.cli.output import (
+    print_json,
+    print_lines,
+    print_table,
+    print_warnings,
+    printable,
+    require_complete,
+)
 from keycloak_license.services.duplicates import (
     DuplicateList,
     duplicate_rows,
@@ -28,20 +40,21 @@ def duplicates(
     context: typer.Context,
     *,
     realm: RealmOption = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header line.")] = False,
+    as_csv: CsvOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show people with several accounts: of one verified address, or of a federation and local."""
+    require_one_form(as_csv=as_csv, as_json=as_json)
     with invocation_of(context).realm(realm) as managed:
         listed = list_duplicates(managed, now())
     if as_json:
         print_json(duplicates_document(listed))
-        return
-    if as_csv:
+    elif as_csv:
         typer.echo(duplicates_csv(listed), nl=False)
     else:
         _print_people(listed)
     print_warnings(f"Incomplete read, people may be missing: {gap}" for gap in listed.gaps)
+    require_complete(listed.realm, is_complete=not listed.gaps)
 
 
 def _print_people(listed: DuplicateList) -> None:

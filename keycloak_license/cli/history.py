@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
-from keycloak_license.cli.output import print_json, print_lines, print_table, printable
+from keycloak_license.cli.output import print_json, print_lines, print_table, printable, show_seats
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.record import SeatEvent
@@ -31,6 +31,8 @@ from keycloak_license.services.seat_history_documents import (
 
 MAX_NAMED = 20
 """How many people of a peak are named; the others are counted."""
+MAX_EVENTS = 100
+"""How many seat events are shown, the last ones; the others are counted."""
 _OBVIOUS = (NoForecast.UNLIMITED, NoForecast.NOT_LICENSED)
 """What the table of all applications shows anyway."""
 
@@ -69,6 +71,9 @@ def history(  # noqa: PLR0913 - Typer takes one parameter for each option
     """Show used and waiting, limit and peak over time, and when seats run out; Keycloak is not asked."""
     if plot + as_csv + as_json > 1:
         raise ConfigurationError("Only one of --plot, --csv and --json can be printed: choose one.")
+    if plot and (events or reassigned):
+        asked = "--events" if events else "--reassigned"
+        raise ConfigurationError(f"{asked} cannot be drawn: leave it or --plot out.")
     if as_csv and events and reassigned:
         raise ConfigurationError("CSV has one kind of line: choose --events or --reassigned.")
     with invocation_of(context).realm(realm, needs_client_secret=False) as managed:
@@ -113,7 +118,7 @@ def _print_all(found: RealmHistory) -> None:
             printable(each.application.name),
             str(today.used),
             str(today.waiting),
-            _limit(today.limit),
+            show_seats(today.limit),
             str(each.peak.count),
             _at(each, found) if each.peak.count else "",
         )
@@ -129,7 +134,7 @@ def _print_one(found: RealmHistory) -> None:
         table.add_column(heading, justify="right")
     for day in one.days:
         table.add_row(
-            day.day.isoformat(), str(day.used), str(day.waiting), _limit(day.limit), str(day.peak.count)
+            day.day.isoformat(), str(day.used), str(day.waiting), show_seats(day.limit), str(day.peak.count)
         )
     print_table(table)
     if one.peak.count:
@@ -143,9 +148,17 @@ def _print_one(found: RealmHistory) -> None:
 def _print_asked_for(found: RealmHistory, *, with_events: bool, with_moves: bool) -> None:
     print_lines([_heading(found)])
     if with_events:
-        print_table(_events_table(all_events(found), ZoneInfo(found.time_zone)))
+        print_events(found)
     if with_moves:
         print_table(_moves_table(found.applications))
+
+
+def print_events(found: RealmHistory) -> None:
+    """Print a table of the last seat events."""
+    events = all_events(found)
+    if len(events) > MAX_EVENTS:
+        print_lines([f"The last {MAX_EVENTS} of {len(events)} seat events, all with --csv:"])
+    print_table(_events_table(events[-MAX_EVENTS:], ZoneInfo(found.time_zone)))
 
 
 def _events_table(events: Sequence[SeatEvent], zone: ZoneInfo) -> Table:
@@ -194,7 +207,3 @@ def _heading(found: RealmHistory) -> str:
 
 def _at(history_: ApplicationHistory, found: RealmHistory) -> str:
     return show_instant(history_.peak.at.astimezone(ZoneInfo(found.time_zone)))
-
-
-def _limit(limit: int | None) -> str:
-    return "unlimited" if limit is None else str(limit)

@@ -9,9 +9,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
+from keycloak_license.cli.invocation import (
+    CsvOption,
+    JsonOption,
+    RealmOption,
+    invocation_of,
+    now,
+    require_one_form,
+)
 from keycloak_license.cli.output import print_json, print_lines, print_table, print_warnings, printable
-from keycloak_license.errors import ConfigurationError
 from keycloak_license.services.idle import (
     IdleReport,
     find_idle,
@@ -39,12 +45,11 @@ def idle(
         int, typer.Option(min=1, max=MAX_DAYS, help="Days without a login after which a seat is idle.")
     ] = 90,
     realm: RealmOption = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header line.")] = False,
+    as_csv: CsvOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show who holds a seat but has not logged in for so many days; releases nothing."""
-    if as_csv and as_json:
-        raise ConfigurationError("--csv and --json exclude each other: give one of them")
+    require_one_form(as_csv=as_csv, as_json=as_json)
     with invocation_of(context).realm(realm) as managed:
         report = find_idle(managed, application, now(), days)
     if as_json:

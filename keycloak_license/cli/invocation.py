@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from keycloak_license.bootstrap import open_realm
+from keycloak_license.errors import ConfigurationError
 from keycloak_license.services.observation import ManagedRealm
 from keycloak_license.settings import Settings, load_settings
 
@@ -23,6 +24,8 @@ RealmOption = Annotated[
     str | None, typer.Option("--realm", help="Realm to work on; default: the only configured one.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV with a header line.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,12 @@ def invocation_of(context: typer.Context) -> Invocation:
     if found is None:
         raise RuntimeError("the command was not called through cli.main")
     return found
+
+
+def require_one_form(*, as_csv: bool, as_json: bool) -> None:
+    """Raise `ConfigurationError` when a list is wanted in two forms."""
+    if as_csv and as_json:
+        raise ConfigurationError("--csv and --json exclude each other: give one of them")
 
 
 def now() -> datetime:

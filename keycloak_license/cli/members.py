@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
+from keycloak_license.cli.invocation import (
+    CsvOption,
+    JsonOption,
+    RealmOption,
+    invocation_of,
+    now,
+    require_one_form,
+)
 from keycloak_license.cli.output import (
     print_json,
     print_lines,
@@ -42,10 +49,11 @@ def members(
     application: Annotated[str, typer.Argument(metavar="APP", help="Application id.")],
     realm: RealmOption = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only those who wait.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header line.")] = False,
+    as_csv: CsvOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show who holds a seat or waits for one, since when and by which path."""
+    require_one_form(as_csv=as_csv, as_json=as_json)
     with invocation_of(context).realm(realm) as managed:
         allocation, found = list_members(managed, application, now())
     shown = [member for member in found if not waiting or not member.claim.is_seated]

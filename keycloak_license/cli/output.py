@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from keycloak_license.errors import IncompleteSyncError
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
 from keycloak_license.model.instants import show_instant
 from keycloak_license.model.measures import AccountChange, describe_measure
@@ -45,6 +46,11 @@ def print_table(table: Table, *, err: bool = False) -> None:
 def printable(text: str) -> str:
     """Return a text without what would steer a terminal; names in Keycloak may hold anything."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def show_seats(seats: int | None) -> str:
+    """Return a number of licensed seats as people read it."""
+    return "unlimited" if seats is None else str(seats)
 
 
 def print_report(report: RealmReport) -> None:
@@ -89,20 +95,26 @@ def describe_held(held: Sequence[HeldRelease]) -> Iterator[str]:
 
 def usage_table(usages: Sequence[ApplicationUsage]) -> Table:
     """Return the table of seats by application."""
+    table = empty_usage_table()
+    for usage in usages:
+        seats, used, waiting, percent = usage_cells(usage)
+        marked = Text(waiting, style="bold red" if usage.waiting else "")
+        table.add_row(usage.id, printable(usage.name), seats, used, marked, percent)
+    return table
+
+
+def empty_usage_table() -> Table:
+    """Return a table with the columns of usage: id and name, then those of `usage_cells`."""
     table = Table("Application", "Name", show_edge=False)
     for heading in ("Seats", "Used", "Waiting", "Usage"):
         table.add_column(heading, justify="right")
-    for usage in usages:
-        percent = "" if usage.usage_percent is None else f"{usage.usage_percent} %"
-        table.add_row(
-            usage.id,
-            printable(usage.name),
-            "unlimited" if usage.seats is None else str(usage.seats),
-            str(usage.used),
-            Text(str(usage.waiting), style="bold red" if usage.waiting else ""),
-            percent,
-        )
     return table
+
+
+def usage_cells(usage: ApplicationUsage) -> tuple[str, str, str, str]:
+    """Return limit, used, waiting and percentage of an application as people read them."""
+    percent = "" if usage.usage_percent is None else f"{usage.usage_percent} %"
+    return show_seats(usage.seats), str(usage.used), str(usage.waiting), percent
 
 
 def print_changes(changes: Sequence[Change], *, is_dry_run: bool, err: bool = False) -> None:
@@ -146,3 +158,12 @@ def print_warnings(warnings: Iterable[str]) -> None:
     """Print warnings to stderr."""
     for warning in warnings:
         typer.echo(f"Warning: {warning.rstrip('.')}.", err=True)
+
+
+def require_complete(realm: str, *, is_complete: bool) -> None:
+    """Raise `IncompleteSyncError` when not everything was seen: what was printed may then be wrong."""
+    if not is_complete:
+        raise IncompleteSyncError(
+            f"Realm {realm} was not read completely, so this may be wrong: see the warnings, mend what they "
+            "name and ask again"
+        )

@@ -5,6 +5,7 @@ one. Registered by `cli.main`.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, assert_never
 
@@ -14,15 +15,17 @@ from rich.table import Table
 from keycloak_license.cli.invocation import JsonOption, RealmOption, invocation_of, now
 from keycloak_license.cli.output import (
     MAX_CHANGES_SHOWN,
-    describe_held,
     describe_standing,
+    empty_usage_table,
     print_json,
     print_lines,
     print_table,
     print_warnings,
     printable,
+    require_complete,
+    usage_cells,
 )
-from keycloak_license.errors import ConfigurationError, IncompleteSyncError
+from keycloak_license.errors import ConfigurationError
 from keycloak_license.license_file.envelope import read_license_file
 from keycloak_license.model.changes import (
     SeatAssigned,
@@ -31,9 +34,10 @@ from keycloak_license.model.changes import (
     SeatReleased,
     WaitingEnded,
     WaitingStarted,
+    claim_key,
 )
 from keycloak_license.model.report import ApplicationUsage, RealmReport
-from keycloak_license.plan.difference import KEPT
+from keycloak_license.plan.difference import KEPT, NOT_YET
 from keycloak_license.services.documents import prospect_document
 from keycloak_license.services.what_if import Prospect, Wish, look_ahead
 
@@ -94,7 +98,8 @@ def what_if(  # noqa: PLR0913 - one for each option
         print_json(prospect_document(prospect))
     else:
         _print(prospect)
-    _require_complete(prospect.after.report)
+    report = prospect.after.report
+    require_complete(report.realm, is_complete=report.is_complete)
 
 
 def make_wishes(
@@ -131,7 +136,7 @@ def _print(prospect: Prospect) -> None:
     _print_usage(before, after)
     print_lines(_change_lines(prospect))
     print_lines(f"Note: {each}." for each in prospect.remarks)
-    print_lines(describe_held(after.held))
+    print_lines(_held_lines(prospect))
     print_warnings(after.warnings)
 
 
@@ -145,19 +150,11 @@ def _print_usage(before: RealmReport, after: RealmReport) -> None:
 
 
 def _usage_table(pairs: Sequence[tuple[ApplicationUsage, ApplicationUsage]]) -> Table:
-    table = Table("Application", "Name", show_edge=False)
-    for heading in ("Seats", "Used", "Waiting", "Usage"):
-        table.add_column(heading, justify="right")
+    table = empty_usage_table()
     for one, other in pairs:
-        cells = zip(_cells(one), _cells(other), strict=True)
+        cells = zip(usage_cells(one), usage_cells(other), strict=True)
         table.add_row(one.id, printable(one.name), *(_arrow(*pair) for pair in cells))
     return table
-
-
-def _cells(usage: ApplicationUsage) -> tuple[str, ...]:
-    seats = "unlimited" if usage.seats is None else str(usage.seats)
-    percent = "" if usage.usage_percent is None else f"{usage.usage_percent} %"
-    return seats, str(usage.used), str(usage.waiting), percent
 
 
 def _arrow(before: str, after: str) -> str:
@@ -165,15 +162,24 @@ def _arrow(before: str, after: str) -> str:
 
 
 def _change_lines(prospect: Prospect) -> Iterator[str]:
-    changes = prospect.changes
+    changes, places = prospect.changes, prospect.positions()
     if not changes:
         yield "No seat would change"
         return
     yield f"Changes of seats, none of them carried out ({len(changes)}):"
     for change in changes[:MAX_CHANGES_SHOWN]:
-        yield f"  {_describe(change, prospect.position(change))}"
+        yield f"  {_describe(change, places.get(claim_key(change.claim)))}"
     if len(changes) > MAX_CHANGES_SHOWN:
         yield f"  … and {len(changes) - MAX_CHANGES_SHOWN} more (all with --json)"
+
+
+def _held_lines(prospect: Prospect) -> Iterator[str]:
+    if prospect.held:
+        hours = f"{prospect.hold / timedelta(hours=1):g}"
+        yield (
+            f"Releases that a sync would hold back for {hours} h, or until sync --force, because so many at "
+            f"once may be a fault: {len(prospect.held)}"
+        )
 
 
 def _describe(change: SeatChange, place: int | None) -> str:
@@ -185,20 +191,15 @@ def _describe(change: SeatChange, place: int | None) -> str:
             return f"{who} would get a seat of {application}"
         case SeatDisplaced():
             return f"{who} would lose the seat of {application} ({change.reason}) and wait at place {place}"
+        case SeatReleased() if change.reason == NOT_YET:
+            return f"{who} would not get the seat of {application} that a sync now would give"
         case SeatReleased():
             return f"{who} would lose the seat of {application} ({change.reason})"
         case WaitingStarted():
             return f"{who} would wait for {application} at place {place}"
+        case WaitingEnded() if change.reason == NOT_YET:
+            return f"{who} would not come to wait for {application}, as by a sync now"
         case WaitingEnded():
             return f"{who} would not wait for {application} any more ({change.reason})"
         case _:
             assert_never(change)
-
-
-def _require_complete(report: RealmReport) -> None:
-    """Raise `IncompleteSyncError` when not everything was seen: what is shown may then be wrong."""
-    if not report.is_complete:
-        raise IncompleteSyncError(
-            f"Realm {report.realm} was not read completely, so this may be wrong: see the warnings, mend "
-            "what they name and ask again"
-        )

@@ -48,12 +48,18 @@ class EventsConfig(Representation):
 class LoginEventRepresentation(Representation):
     """That a user has logged in."""
 
-    id: str
+    event_id: str | None = Field(default=None, alias="id")
+    """Older servers do not tell."""
     time: int
     """In milliseconds since 1970."""
     type: str
     user_id: str | None = None
     client_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """What tells it from every other."""
+        return self.event_id or f"{self.time} {self.type} {self.user_id} {self.client_id}"
 
 
 class SessionRepresentation(Representation):

@@ -82,6 +82,8 @@ class KeycloakClient:
         self._should_stop = should_stop
         self._on_request = on_request
         self._page_size = PAGE_SIZE
+        self.knows_instants = True
+        """Whether this Keycloak may be asked for events since an instant, as far as has been seen."""
 
     @cached_property
     def _session(self) -> Session:

@@ -4,14 +4,13 @@ In: a client; out: events, and what they mean for a read that was made before th
 and `realm`. Events say what was touched, never how it is now: that is read again.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
-from keycloak_license.errors import RejectedRequestError
 from keycloak_license.keycloak_api import activity
-from keycloak_license.keycloak_api.client import KeycloakClient
+from keycloak_license.keycloak_api.client import KeycloakClient, Param
+from keycloak_license.keycloak_api.event_dates import pages_since
 from keycloak_license.model.realm import Grant, GrantTimes
 
 PAGE_SIZE = 1000
@@ -41,7 +40,6 @@ _OF_STRUCTURE = frozenset(
 _OF_EVERYTHING = frozenset({"COMPONENT", "USER_FEDERATION_PROVIDER", "USER_FEDERATION_MAPPER"})
 
 
-T = TypeVar("T")
 _Doer = tuple[str, bool] | None
 """Who did something, and whether he is a user of the same realm; None where it is not told."""
 
@@ -61,31 +59,11 @@ class News:
     """Whether it may be anything, for example by another federation."""
 
 
-class Since:
-    """How events are asked for since an instant, which old versions take as a day only (26.0.8 does).
-
-    Both the instant and that day are tried once; from then on, what this Keycloak has taken.
-    """
-
-    def __init__(self) -> None:
-        self._is_by_day = False
-
-    def ask(self, ask: Callable[[int | str], T], since: int) -> T:
-        """Call with what goes into ``dateFrom``; events before `since`, in milliseconds, may come as well."""
-        if not self._is_by_day:
-            try:
-                return ask(since)
-            except RejectedRequestError:
-                self._is_by_day = True
-        return ask(day_before(since))
-
-
 class EventLog:
     """Remembers how far the events of a realm have been looked at."""
 
     def __init__(self, client: KeycloakClient) -> None:
         self._client = client
-        self._how = Since()
         self._seen: frozenset[str] = frozenset()
         """Keys of the events that the next look will find again."""
         self._since: int | None = None
@@ -102,7 +80,7 @@ class EventLog:
         since = self._begin(now) if self._since is None else self._since
         if now and self._looked_at and now < self._looked_at - OVERLAP:
             raise LostEventsError
-        found = {event.key: event for event in list_events(self._client, since, self._how)}
+        found = {event.key: event for event in list_events(self._client, since)}
         if not self._seen <= found.keys() or len(found) >= MAX_PAGES * PAGE_SIZE:
             raise LostEventsError
         new = [] if is_first else [event for key, event in found.items() if key not in self._seen]
@@ -119,34 +97,28 @@ class EventLog:
         return min((event.time for event in last), default=0)
 
 
-def day_before(since: int) -> str:
-    """Return a day that begins before an instant in milliseconds, whatever time zone Keycloak is in."""
-    return f"{datetime.fromtimestamp(since / 1000, UTC) - timedelta(days=1):%Y-%m-%d}"
-
-
-def list_events(
-    client: KeycloakClient, since: int, how: Since | None = None
-) -> Iterator[activity.AdminEventRepresentation]:
+def list_events(client: KeycloakClient, since: int) -> Iterator[activity.AdminEventRepresentation]:
     """Yield the events since an instant in milliseconds, newest first; the newest pages where it is many.
 
     Keycloak counts what comes in while it is being paged through, so an event may come twice. Nothing is
     filtered after a page is cut, so a short page is the last one.
     """
-    how = how or Since()
-    for number in range(MAX_PAGES):
 
-        def ask(
-            date_from: int | str, first: int = number * PAGE_SIZE
-        ) -> list[activity.AdminEventRepresentation]:
-            return client.get(
-                "admin-events", activity.ADMIN_EVENTS, dateFrom=date_from, first=first, max=PAGE_SIZE
+    def read(date_from: Param) -> Iterator[list[activity.AdminEventRepresentation]]:
+        for number in range(MAX_PAGES):
+            page = client.get(
+                "admin-events",
+                activity.ADMIN_EVENTS,
+                dateFrom=date_from,
+                first=number * PAGE_SIZE,
+                max=PAGE_SIZE,
             )
+            yield page
+            if len(page) < PAGE_SIZE:
+                return
 
-        page = how.ask(ask, since)
-        recent = [event for event in page if event.time >= since]
-        yield from recent
-        if len(recent) < PAGE_SIZE:
-            return
+    for page in pages_since(client, since, read):
+        yield from page
 
 
 def sort_out(events: Iterable[activity.AdminEventRepresentation]) -> News:
@@ -183,7 +155,8 @@ def _touched_by(event: activity.AdminEventRepresentation) -> News:
 def date_grants(events: Iterable[activity.AdminEventRepresentation]) -> GrantTimes:
     """Return when something was given to whom: the first time since something was last taken from him.
 
-    And by whom, where one person did all of it.
+    And by whom, where it is certain: one person gave all of it, or made the user, and nothing was taken from
+    him, nor given to many at once.
 
     Being made or changed counts where nothing else is told of a user. Which role or group it was is not
     told, unless Keycloak keeps details of people, and we do not ask it to.
@@ -192,7 +165,8 @@ def date_grants(events: Iterable[activity.AdminEventRepresentation]) -> GrantTim
     changed: dict[str, int] = {}
     structure: list[int] = []
     given_by: dict[str, set[_Doer]] = {}
-    changed_by: dict[str, set[_Doer]] = {}
+    made_by: dict[str, set[_Doer]] = {}
+    unclear: set[str] = set()
     for event in sorted(events, key=lambda each: each.time):
         kind, path = event.resource_type or "", event.resource_path or ""
         user_id = path.split("/")[1] if path.startswith("users/") else None
@@ -201,19 +175,20 @@ def date_grants(events: Iterable[activity.AdminEventRepresentation]) -> GrantTim
             structure += [event.time] if is_grant and event.operation_type == "CREATE" else []
         elif kind == "USER" and event.operation_type in {"CREATE", "UPDATE"}:
             changed[user_id] = event.time
-            changed_by.setdefault(user_id, set()).add(_doer(event))
+            if event.operation_type == "CREATE":
+                made_by[user_id] = {_doer(event)}
         elif kind in _OF_USERS and event.operation_type == "CREATE":
             given.setdefault(user_id, event.time)
             given_by.setdefault(user_id, set()).add(_doer(event))
         elif kind in _OF_USERS and event.operation_type == "DELETE":
             given.pop(user_id, None)
-            given_by.pop(user_id, None)
+            unclear.add(user_id)
     users = {user_id: _instant(time) for user_id, time in (changed | given).items()}
     grants = {
         user_id: Grant(users[user_id], *doer)
-        for user_id, doers in (changed_by | given_by).items()
+        for user_id, doers in ({} if structure else made_by | given_by).items()
         for doer in doers
-        if doer is not None and len(doers) == 1
+        if doer is not None and len(doers) == 1 and user_id not in unclear
     }
     return GrantTimes(users, _instant(structure[0]) if structure else None, grants)
 

@@ -125,7 +125,7 @@ def read_export(path: Path, realm: str | None) -> RealmExport:
 
     `ConfigurationError` when it cannot be read, is no export, does not hold that realm, or has no users.
     """
-    export = _read_folder(path, realm) if path.is_dir() else _read_file(path, realm)
+    export = _read_folder(path, realm) if _is_folder(path) else _read_file(path, realm)
     people = (user for user in export.users if user.service_account_client_id is None)
     if not export.federated_users and next(people, None) is None:
         raise ConfigurationError(
@@ -136,12 +136,21 @@ def read_export(path: Path, realm: str | None) -> RealmExport:
     return export
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # reading it as a file says why
+        return False
+
+
 def _read_file(path: Path, realm: str | None) -> RealmExport:
     content = _content(path)
     if not content.startswith(b"["):
         realms: tuple[RealmExport, ...] = (_parse(path, content, _REALM),)
     else:
         realms = _parse(path, content, _REALMS)
+    if len({each.realm for each in realms}) < len(realms):
+        raise ConfigurationError(f"The export {path} holds two realms of one name: take one of them out")
     return _choose(path, {each.realm: each for each in realms}, realm)
 
 

@@ -36,7 +36,7 @@ class _Reading:
         self._read_groups()
         everybody = [(each, each.to_user()) for each in (*export.users, *export.federated_users)]
         users = {user.id: user for _, user in everybody}
-        if len(users) < len(everybody):
+        if len(users) < len(everybody) or "" in users:
             raise ConfigurationError(
                 f"The export of realm {export.realm} holds a user twice, or one without id and username: "
                 f"make a new one with {HOW_TO_EXPORT}"

@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from keycloak_license.errors import MissingRightError, NotThereError, RejectedRequestError
+from keycloak_license.errors import MissingRightError, NotThereError
 from keycloak_license.keycloak_api import activity
 from keycloak_license.keycloak_api.client import KeycloakClient
-from keycloak_license.keycloak_api.events import day_before, to_milliseconds
+from keycloak_license.keycloak_api.event_dates import pages_since
+from keycloak_license.keycloak_api.events import to_milliseconds
 from keycloak_license.model.logins import LoginReading, LoginRecord, LoginSearch
 
 LOGIN = "LOGIN"
@@ -97,13 +98,11 @@ class _LoginReader:
     def _pages(self, kinds: tuple[str, ...]) -> Iterator[list[activity.LoginEventRepresentation]]:
         """Yield the events, newest first."""
         since = to_milliseconds(min((self.search.since, *self.search.holders.values())))
-        try:
-            yield from self.client.pages("events", activity.LOGIN_EVENTS, type=kinds, dateFrom=since)
-        except RejectedRequestError:
-            # Some versions take days only, as `events.Since` has it; the first page tells.
-            yield from self.client.pages(
-                "events", activity.LOGIN_EVENTS, type=kinds, dateFrom=day_before(since)
-            )
+        return pages_since(
+            self.client,
+            since,
+            lambda date: self.client.pages("events", activity.LOGIN_EVENTS, type=kinds, dateFrom=date),
+        )
 
     def _sessions(self, client: str, kind: str) -> Iterator[list[activity.SessionRepresentation]]:
         return self.client.pages(f"clients/{client}/{kind}", activity.SESSIONS)

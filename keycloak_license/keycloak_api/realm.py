@@ -8,7 +8,13 @@ from contextlib import suppress
 from datetime import datetime
 from urllib.parse import quote
 
-from keycloak_license.errors import MissingRightError, NotThereError, RejectedRequestError
+from keycloak_license.errors import (
+    MissingRightError,
+    NotThereError,
+    RejectedRequestError,
+    UnavailableError,
+    UnreachableError,
+)
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 from keycloak_license.keycloak_api.enforcement import Enforcer, OwnThings
@@ -83,25 +89,29 @@ class KeycloakRealm:
         return self.client.get("", wire.REALM).attributes
 
     def find_user(self, name: str) -> User | None:
-        """Return the user of that exact username or id."""
+        """Return the user of that id or exact username."""
         # Keycloak has nobody with a control character, and refuses to look for him.
         if name in NO_NAMES or min(name) < " ":
             return None
-        for found in self.client.get(
-            "users", wire.USERS, username=name, exact="true", briefRepresentation="true"
-        ):
-            return found
-        try:
+        # First by id, or whoever takes somebody's id for a name would be taken for him.
+        with suppress(NotThereError):
             return self.client.get(f"users/{quote(name, safe='')}", wire.USER)
-        except NotThereError:
-            return None
+        exact = {"username": name, "exact": "true", "briefRepresentation": "true"}
+        found = self.client.get("users", wire.USERS, **exact)
+        return found[0] if found else None
 
-    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
-        """Return the names of the users who are there, by id; a request for each."""
-        found: dict[str, str] = {}
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str | None]:
+        """Return the names of the users who are there, None where one cannot be read; a request for each."""
+        found: dict[str, str | None] = {}
         for user_id in user_ids:
-            with suppress(NotThereError):
+            try:
                 found[user_id] = self.client.get(f"users/{quote(user_id, safe=':')}", wire.USER).username
+            except NotThereError:
+                continue
+            except UnreachableError:
+                raise
+            except (UnavailableError, MissingRightError):
+                found[user_id] = None
         return found
 
     def ensure_writable(self) -> None:

@@ -98,11 +98,12 @@ class ClientRepresentation(Representation):
     """Names."""
 
 
-class ClientServices(Representation):
-    """What a client offers besides logins; None where Keycloak does not tell."""
+class FragileSettings(Representation):
+    """What a change of a client takes away or makes up unless it is sent; None where it is not told."""
 
     service_accounts_enabled: bool | None = None
     authorization_services_enabled: bool | None = None
+    web_origins: tuple[str, ...] | None = None
 
 
 class OwnedClientRepresentation(Representation):
@@ -347,7 +348,7 @@ USERS: TypeAdapter[list[User]] = TypeAdapter(list[_User], config=_OF_USERS)
 USER: TypeAdapter[User] = TypeAdapter(_User, config=_OF_USERS)
 CLIENTS = TypeAdapter(list[ClientRepresentation], config=QUIET)
 EXPORT = TypeAdapter(PartialExport)
-CLIENT_SERVICES = TypeAdapter(ClientServices)
+FRAGILE_SETTINGS = TypeAdapter(FragileSettings)
 OWNED_CLIENTS = TypeAdapter(list[OwnedClientRepresentation], config=QUIET)
 SCREEN_CLIENTS = TypeAdapter(list[ScreenClientRepresentation], config=QUIET)
 OWNED_ROLE = TypeAdapter(OwnedRoleRepresentation)

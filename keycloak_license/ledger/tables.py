@@ -164,6 +164,8 @@ seat_events = sa.Table(
     sa.Column("granted_by_id", sa.Text),
     sa.Column("granted_by", sa.Text),
     sa.Index("ix_seat_events_realm_application_id", "realm", "application", "id"),
+    sa.Index("ix_seat_events_realm_user_id", "realm", "user_id"),
+    sa.Index("ix_seat_events_realm_granted_by_id", "realm", "granted_by_id"),
 )
 
 login_attempts = sa.Table(

@@ -52,11 +52,30 @@ def resolve_exempt(
     return resolve_consumers(replace(snapshot, users=named), application, ())
 
 
+def granting_roles(snapshot: RealmSnapshot, application: Application) -> frozenset[str]:
+    """Return the application's roles and every role that contains one."""
+    counted = [role.id for role in snapshot.roles.values() if application.counts(role)]
+    return containing_roles(snapshot.composites, counted)
+
+
+def granting_groups(snapshot: RealmSnapshot, granting: Iterable[str]) -> frozenset[str]:
+    """Return the groups whose members have one of the roles: those that have it, and all below them."""
+    tree = _children_by_parent(snapshot.groups)
+    todo = [group_id for role_id in granting for group_id in snapshot.role_groups.get(role_id, ())]
+    found: set[str] = set()
+    while todo:
+        group_id = todo.pop()
+        if group_id not in found:
+            found.add(group_id)
+            todo.extend(tree.get(group_id, ()))
+    return frozenset(found)
+
+
 def _role_holders(snapshot: RealmSnapshot, application: Application) -> set[str]:
     """Return the ids of everybody who has one of the application's roles."""
-    granting = _granting_roles(snapshot, application)
+    granting = granting_roles(snapshot, application)
     lists = [snapshot.role_users.get(role_id, frozenset()) for role_id in granting]
-    groups = _granting_groups(snapshot, granting)
+    groups = granting_groups(snapshot, granting)
     lists += [snapshot.group_members.get(group_id, frozenset()) for group_id in groups]
     return set().union(*lists)
 
@@ -64,10 +83,20 @@ def _role_holders(snapshot: RealmSnapshot, application: Application) -> set[str]
 def paths_by_user(snapshot: RealmSnapshot, application: Application) -> dict[str, list[Path]]:
     """Return every path of every user who has one, shortest first."""
     paths: dict[str, list[Path]] = {}
-    for grant in sorted(find_grants(snapshot, application), key=lambda grant: (len(grant.path), grant.path)):
+    for grant in sorted(find_grants(snapshot, application), key=_shortest_first):
         for user_id in grant.user_ids:
             paths.setdefault(user_id, []).append(grant.path)
     return paths
+
+
+def paths_of(snapshot: RealmSnapshot, application: Application, user_id: str) -> tuple[Path, ...]:
+    """Return every path of one user, shortest first, without looking at anybody else."""
+    grants = (grant for grant in find_grants(snapshot, application) if user_id in grant.user_ids)
+    return tuple(grant.path for grant in sorted(grants, key=_shortest_first))
+
+
+def _shortest_first(grant: Grant) -> tuple[int, Path]:
+    return len(grant.path), grant.path
 
 
 def find_grants(snapshot: RealmSnapshot, application: Application) -> Iterator[Grant]:
@@ -102,37 +131,18 @@ def find_warnings(snapshot: RealmSnapshot, applications: Sequence[Application]) 
 
 
 def _reason_everybody_consumes(snapshot: RealmSnapshot, application: Application) -> str | None:
-    everything = _granting_roles(snapshot, application)
+    everything = granting_roles(snapshot, application)
     if snapshot.default_role_id not in everything and not (
-        snapshot.default_groups & _granting_groups(snapshot, everything)
+        snapshot.default_groups & granting_groups(snapshot, everything)
     ):
         return None
     for role in filter(application.counts, snapshot.roles.values()):
         granting = containing_roles(snapshot.composites, [role.id])
         if snapshot.default_role_id in granting:
             return f"{role.label} is among the default roles"
-        for group_id in sorted(snapshot.default_groups & _granting_groups(snapshot, granting)):
+        for group_id in sorted(snapshot.default_groups & granting_groups(snapshot, granting)):
             return f"the default {snapshot.groups[group_id].label} has {role.label}"
     return None
-
-
-def _granting_roles(snapshot: RealmSnapshot, application: Application) -> frozenset[str]:
-    """Return the application's roles and every role that contains one."""
-    counted = [role.id for role in snapshot.roles.values() if application.counts(role)]
-    return containing_roles(snapshot.composites, counted)
-
-
-def _granting_groups(snapshot: RealmSnapshot, granting: Iterable[str]) -> frozenset[str]:
-    """Return the groups whose members have one of the roles: those that have it, and all below them."""
-    tree = _children_by_parent(snapshot.groups)
-    todo = [group_id for role_id in granting for group_id in snapshot.role_groups.get(role_id, ())]
-    found: set[str] = set()
-    while todo:
-        group_id = todo.pop()
-        if group_id not in found:
-            found.add(group_id)
-            todo.extend(tree.get(group_id, ()))
-    return frozenset(found)
 
 
 def _parents_by_child(snapshot: RealmSnapshot) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ standard deviation of the n daily changes (Hyndman and Athanasopoulos, Forecasti
 Practice, "Some simple forecasting methods" and "Prediction intervals").
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -19,6 +19,8 @@ from statistics import NormalDist, fmean, stdev
 
 MIN_DAYS = 14
 """Of fewer changes neither trend nor deviation can be told."""
+LOOK_BACK_DAYS = 90
+"""Of so many changes it is told at most: what was long ago says little of the next weeks."""
 MAX_DAYS = 730
 """Farther ahead nothing is foretold."""
 PROBABILITY = 0.8
@@ -62,25 +64,24 @@ def forecast(demand: Sequence[int], today: date, limit: int | None) -> Forecast 
         return NoForecast.NOT_LICENSED
     if demand[-1] >= limit:
         return NoForecast.FULL
-    changes = [after - before for before, after in pairwise(demand)]
+    changes = [after - before for before, after in pairwise(demand[-LOOK_BACK_DAYS - 1 :])]
     if len(changes) < MIN_DAYS:
         return NoForecast.TOO_FEW_DAYS
     drift, deviation = fmean(changes), stdev(changes)
     if drift <= _SIGNIFICANCE * deviation / sqrt(len(changes)) or drift <= 0:
         return NoForecast.NO_GROWTH
 
-    def reached(reach: float) -> int:
-        """Return after how many days the expected demand, with so many deviations, gets there."""
-        return _first(
-            lambda h: h * drift + reach * deviation * sqrt(h * (1 + h / len(changes))), limit - demand[-1]
-        )
-
-    if reached(0) > MAX_DAYS:
-        return NoForecast.TOO_FAR
-    day, earliest, latest = (today + timedelta(days=reached(reach)) for reach in (0, _REACH, -_REACH))
-    return Forecast(day, earliest, latest, len(changes))
-
-
-def _first(growth: Callable[[int], float], wanted: int) -> int:
     # Sums of many small changes miss a whole number by less than that.
-    return next(h for h in count(1) if growth(h) >= wanted - 1e-9)
+    missing = limit - demand[-1] - 1e-9
+
+    def rise(days: int, reach: float) -> float:
+        """Return by how much demand grows in so many days, with so many deviations more than expected."""
+        return days * drift + reach * deviation * sqrt(days * (1 + days / len(changes)))
+
+    if rise(MAX_DAYS, 0) < missing:
+        return NoForecast.TOO_FAR
+    day, earliest, latest = (
+        today + timedelta(days=next(days for days in count(1) if rise(days, reach) >= missing))
+        for reach in (0, _REACH, -_REACH)
+    )
+    return Forecast(day, earliest, latest, len(changes))

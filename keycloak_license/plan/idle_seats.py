@@ -139,7 +139,7 @@ def explain_unknown(reading: LoginReading, now: datetime, days: int) -> Iterator
     if record is None or (known is not None and known <= idle_from):
         return
     enough = timedelta(days=days) + MAX_SILENCE
-    if record.kept_for is not None and record.kept_for < enough:
+    if record.kept_for is not None and _is_too_short(record.kept_for, known, now, days):
         yield (
             f"Keycloak deletes logins after {_in_days(record.kept_for)} days, too soon to tell who has not "
             f"logged in for {days}: let user events expire after {enough.days} days (Realm settings → "
@@ -156,6 +156,13 @@ def explain_unknown(reading: LoginReading, now: datetime, days: int) -> Iterator
             f"more than {MAX_SILENCE.days} days without any login: {days} days are known from "
             f"{show_instant(known + timedelta(days=days))} on"
         )
+
+
+def _is_too_short(kept_for: timedelta, known: datetime | None, now: datetime, days: int) -> bool:
+    """Whether it is by deletion that the last days are not known, and not by a record that began later."""
+    reaches_back = known is None or known <= now - kept_for + MAX_SILENCE
+    asked = timedelta(days=days)
+    return kept_for < asked or (reaches_back and kept_for < asked + MAX_SILENCE)
 
 
 def _in_days(duration: timedelta) -> str:

@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from keycloak_license.model.application import Application
 from keycloak_license.model.license import Reason, Standing
-from keycloak_license.model.realm import RealmSnapshot, Role, containing_roles
+from keycloak_license.model.realm import RealmSnapshot, Role
 from keycloak_license.model.seat import Claim
-from keycloak_license.plan.consumers import Path
+from keycloak_license.plan.consumers import Path, granting_roles
 
 
 class RemedyKind(StrEnum):
@@ -31,7 +31,9 @@ class RemedyKind(StrEnum):
     TAKE_AWAY = "take_away"
     """All of these grants have to go, so that the seat is free."""
     SEE_AGAIN = "see_again"
-    """The seat is kept, although nobody sees why it is needed: the next complete read decides."""
+    """A claim is kept, although nobody sees why it is needed: the next complete read decides."""
+    HELD = "confirm_release"
+    """The guard holds the end of the claim, until somebody confirms it or it has lasted long enough."""
     GIVE_ROLE = "give_role"
     """One of these roles makes the user a consumer."""
     ENABLE = "enable_account"
@@ -82,13 +84,14 @@ class Place:
     paths: tuple[Path, ...]
     default_ways: tuple[str, ...] = ()
     """What among the default roles makes everybody a consumer."""
+    is_held: bool = False
+    """Whether the guard holds the end of the claim."""
 
 
 def find_default_ways(snapshot: RealmSnapshot, application: Application) -> tuple[str, ...]:
     """Return the roles directly among the default roles that are or contain one of the application's."""
-    counted = [role.id for role in snapshot.roles.values() if application.counts(role)]
     defaults = snapshot.composites.get(snapshot.default_role_id or "", frozenset())
-    granting = containing_roles(snapshot.composites, counted) & defaults
+    granting = granting_roles(snapshot, application) & defaults
     return tuple(sorted(snapshot.roles[role_id].label for role_id in granting))
 
 
@@ -98,6 +101,8 @@ def find_remedies(person: Person, standing: Standing, place: Place) -> tuple[Rem
         return (Remedy(RemedyKind.NOTHING),)
     if place.claim is None:
         return tuple(_to_need_one(person, place))
+    if place.is_held:
+        return (*_to_open(standing), *_to_end(person, place, place.claim))
     if place.claim.is_seated:
         return (*_to_open(standing), *_to_free(person, place))
     return (*_to_open(standing), *_to_get_one(standing, place))
@@ -114,8 +119,17 @@ def _to_open(standing: Standing) -> Iterator[Remedy]:
             yield Remedy(RemedyKind.ACTIVATE)
 
 
+def _to_end(person: Person, place: Place, claim: Claim) -> Iterator[Remedy]:
+    """Yield what lets the claim end, and for who waits also what makes it a claim again."""
+    yield Remedy(RemedyKind.HELD)
+    if not claim.is_seated:
+        yield from _to_need_one(person, place)
+
+
 def _to_get_one(standing: Standing, place: Place) -> Iterator[Remedy]:
-    if standing.license is not None and place.application.id not in standing.license.scope:
+    if not place.paths:
+        yield Remedy(RemedyKind.SEE_AGAIN)
+    elif standing.license is not None and place.application.id not in standing.license.scope:
         yield Remedy(RemedyKind.ADD_TO_LICENSE, seats=place.position)
     elif standing.license is not None and place.limit is not None and place.position is not None:
         lacking = place.used + place.position - place.limit

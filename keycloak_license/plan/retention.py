@@ -1,11 +1,13 @@
 """What of the history has had its time.
 
-In: when the last sync was, what it changed, and the history; out: whether to tidy up, and who is to be
-forgotten. Called by `services.retention`.
+In: when the last sync was, what it changed, and the history; out: whether to tidy up, who is to be forgotten,
+and whom to ask for. Called by `services.retention`.
 """
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from math import ceil
+from zlib import crc32
 
 from keycloak_license.model.changes import SeatChange, SeatReleased, WaitingEnded
 from keycloak_license.model.record import SeatEvent
@@ -13,6 +15,8 @@ from keycloak_license.model.seat import Claim
 
 DELETED = "deleted"
 """The reason of a claim that ends with its user."""
+ASKED_PER_DAY = 500
+"""About so many people are asked for on one day: each costs a request, while nobody else may sync."""
 
 
 def is_tidying_due(last_sync: datetime | None, now: datetime) -> bool:
@@ -35,3 +39,13 @@ def find_absent(events: Iterable[SeatEvent], claims: Iterable[Claim]) -> frozens
     named = {event.user_id for event in events if not event.is_forgotten}
     named |= {event.granted_by_id for event in events if event.granted_by_id and event.granted_by}
     return frozenset(named.difference(claim.user_id for claim in claims))
+
+
+def choose_asked(absent: frozenset[str], now: datetime) -> frozenset[str]:
+    """Return those of them whose turn it is today: everybody once in as many days as it takes.
+
+    Whose turn it is depends on nobody else, so that no one is passed over while others come and go.
+    """
+    days = ceil(len(absent) / ASKED_PER_DAY)
+    today = now.astimezone(UTC).toordinal()
+    return frozenset(user_id for user_id in absent if crc32(user_id.encode()) % days == today % days)

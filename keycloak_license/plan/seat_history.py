@@ -4,7 +4,7 @@ In: the claims of today, the seat events, and the licences; out: steps, days, an
 Called by `services.seat_history`. Who has a claim is right today, and each event tells what he had before.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -122,11 +122,10 @@ def days_of(steps: Sequence[Step], until: datetime, zone: ZoneInfo) -> tuple[Day
     ats = [step.at for step in steps]
     day, last_day = ats[0].astimezone(zone).date(), until.astimezone(zone).date()
     while day <= last_day:
-        begins_at, ends_at = _midnight(day, zone), _midnight(day + DAY, zone)
-        within = steps[bisect_left(ats, begins_at) : bisect_left(ats, ends_at)]
-        if before := steps[: bisect_left(ats, begins_at)][-1:]:
-            within = [replace(before[0], at=begins_at), *within]
-        days.append(_sum_up(day, within))
+        begins_at, ends_at = max(ats[0], _midnight(day, zone)), _midnight(day + DAY, zone)
+        place = bisect_right(ats, begins_at)
+        first = replace(steps[place - 1], at=begins_at)
+        days.append(_sum_up(day, [first, *steps[place : bisect_left(ats, ends_at)]]))
         day += DAY
     return tuple(days)
 

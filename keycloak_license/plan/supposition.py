@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keycloak_license.model.application import Application
-from keycloak_license.model.realm import Group, RealmSnapshot, Role, User, containing_roles
-from keycloak_license.plan.consumers import paths_by_user, resolve_consumers
+from keycloak_license.model.realm import Group, RealmSnapshot, Role, User
+from keycloak_license.plan.consumers import granting_groups, granting_roles, paths_of, resolve_consumers
 
 Links = Mapping[str, frozenset[str]]
 
@@ -98,16 +98,37 @@ def find_remarks(
 ) -> Iterator[str]:
     """Yield a sentence for each supposition, or person in it, that makes no difference, and why."""
     realms = before, suppose(before, suppositions)
+    # One may lead somewhere only because of another.
+    leading = {one.id: _leading_to(one, realms[0]) | _leading_to(one, realms[1]) for one in applications}
+    compared: dict[str, _Compared] = {}
     for each in suppositions:
-        # One may lead somewhere only because of another.
-        granted = [one for one in applications if any(_leads_to(realm, each.what, one) for realm in realms)]
+        granted = [one for one in applications if each.what.id in leading[one.id]]
         if not granted:
             yield f"{_sentence(each.what.label)} leads to no role of an application"
         elif is_idle(before, each):
             yield _describe_idle(each)
         else:
             for application in granted:
-                yield from _explain_same(each, application, realms, exempt_users)
+                if application.id not in compared:
+                    compared[application.id] = _compare(application, realms, exempt_users)
+                yield from _explain_same(each, compared[application.id])
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """An application in the realm without and with all that is supposed."""
+
+    application: Application
+    realms: tuple[RealmSnapshot, RealmSnapshot]
+    consumers: tuple[frozenset[str], frozenset[str]]
+    """Their ids."""
+
+
+def _compare(
+    application: Application, realms: tuple[RealmSnapshot, RealmSnapshot], exempt_users: Sequence[str]
+) -> _Compared:
+    before, after = (frozenset(resolve_consumers(realm, application, exempt_users)) for realm in realms)
+    return _Compared(application, realms, (before, after))
 
 
 def _describe_idle(supposition: Supposition) -> str:
@@ -123,52 +144,48 @@ def _describe_idle(supposition: Supposition) -> str:
             return f"{holder} is a member of {what.label} already"
 
 
-def _explain_same(
-    supposition: Supposition,
-    application: Application,
-    realms: tuple[RealmSnapshot, RealmSnapshot],
-    exempt_users: Sequence[str],
-) -> Iterator[str]:
+def _explain_same(supposition: Supposition, compared: _Compared) -> Iterator[str]:
     """Yield why somebody needs a seat, or none, with or without it."""
+    application, realms, (before, after) = compared.application, compared.realms, compared.consumers
     touched = touched_users(realms[1], supposition)
-    consumers = [resolve_consumers(realm, application, exempt_users).keys() for realm in realms]
-    same = sorted(touched & consumers[0] & consumers[1])
-    if isinstance(supposition.holder, Group):
+    same = touched & before & after
+    holder = supposition.holder
+    if isinstance(holder, Group):
         if same:
             yield (
-                f"{len(same)} of the {len(touched)} members of {supposition.holder.label} and of the groups "
-                f"below it are consumers of {application.id} with or without it"
+                f"A seat of {application.id} is needed with or without it by {len(same)} of {len(touched)} "
+                f"members of {holder.label} and of the groups below it"
             )
     elif same:
-        path = " → ".join(paths_by_user(realms[supposition.is_taken], application)[same[0]][0])
+        path = " → ".join(paths_of(realms[supposition.is_taken], application, holder.id)[0])
         yield (
-            f"{_sentence(holder_label(supposition.holder))} needs a seat of {application.id} with or "
+            f"{_sentence(holder_label(holder))} needs a seat of {application.id} with or "
             f"without it, by {path}"
         )
-    elif touched.isdisjoint(consumers[0] | consumers[1]) and (
-        # There is a path, and it is not the path that is missing.
-        touched <= paths_by_user(realms[not supposition.is_taken], application).keys()
+    elif (
+        touched.isdisjoint(before)
+        and touched.isdisjoint(after)
+        and (
+            # There is a path, and it is not the path that is missing.
+            paths_of(realms[not supposition.is_taken], application, holder.id)
+        )
     ):
-        why = _why_no_consumer(realms[1], supposition.holder)
-        yield f"{_sentence(holder_label(supposition.holder))} needs no seat of {application.id}: {why}"
+        why = _why_no_consumer(realms[1], holder)
+        yield f"{_sentence(holder_label(holder))} needs no seat of {application.id}: {why}"
 
 
 def _why_no_consumer(snapshot: RealmSnapshot, user: User) -> str:
     if user.id in snapshot.service_accounts:
         return "it is a service account"
     if not user.enabled and user.id not in snapshot.disabled_here:
-        return "he is disabled"
-    return "the licence exempts him"
+        return "the account is disabled"
+    return "the account is exempt by its name"
 
 
-def _leads_to(snapshot: RealmSnapshot, what: Role | Group, application: Application) -> bool:
-    """Whether having a role, or being a member of a group, gives one of the application's roles."""
-    counted = [role.id for role in snapshot.roles.values() if application.counts(role)]
-    granting = containing_roles(snapshot.composites, counted)
-    if isinstance(what, Role):
-        return what.id in granting
-    groups = _with_ancestors(snapshot.groups, {what.id})
-    return any(groups & snapshot.role_groups.get(role_id, frozenset()) for role_id in granting)
+def _leading_to(application: Application, snapshot: RealmSnapshot) -> frozenset[str]:
+    """Return the ids of the roles, and of the groups to be in, that give one of the application's roles."""
+    granting = granting_roles(snapshot, application)
+    return granting | granting_groups(snapshot, granting)
 
 
 def _links(snapshot: RealmSnapshot, supposition: Supposition) -> Links:

@@ -1,8 +1,7 @@
 """How many seats of an application were taken and licensed, over time.
 
-In: who has a seat now, the seat events, and the licences; out: the steps of two lines, for a chart. Called by
-`services.usage_history`. The past is worked out from the present: the count is right today, and each event
-tells what it was before.
+In: the claims of today, the seat events, and the licences; out: the steps of two lines, for a chart. Called
+by `services.usage_history`, and for the limits by `services.seat_history`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,17 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from keycloak_license.model.changes import SeatAssigned, SeatReleased
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.record import SeatEvent
+from keycloak_license.model.seat import Claim
 from keycloak_license.plan.lifecycle import Installation, judge, turns_of
 from keycloak_license.plan.planner import seat_terms
+from keycloak_license.plan.seat_history import steps_over_time
 
 MAX_POINTS = 400
 """More than a chart has room for."""
-_TAKEN = {SeatAssigned.kind: 1, SeatReleased.kind: -1}
-"""What an event does to the count; one of another kind is about a queue or an account. A seat lost to a
-smaller limit is released as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,8 @@ class UsageInputs:
     """What is known of one application."""
 
     application: str
-    used: int
-    """Seats that are taken now."""
+    claims: Sequence[Claim]
+    """Those of this application, as they are now."""
     events: Sequence[SeatEvent]
     """Those of this application, as they were recorded, at least since the beginning of the line."""
     licenses: Sequence[ImportedLicense]
@@ -60,31 +57,16 @@ def usage_over_time(
     """
     until = until.astimezone(UTC)
     since = min(since.astimezone(UTC), until)
-    used, limits = _counts(inputs, since, until), limits_over_time(inputs, since, until)
-    points = [UsagePoint(since, used[since], limits[since])]
-    for at in sorted(used.keys() | limits.keys()):
-        before = points[-1]
-        point = UsagePoint(at, used.get(at, before.used), limits.get(at, before.limit))
-        if point != replace(before, at=at):
+    points: list[UsagePoint] = []
+    limits = limits_over_time(inputs, since, until)
+    for step in steps_over_time(inputs.claims, inputs.events, limits, since, until):
+        point = UsagePoint(step.at, step.used, step.limit)
+        # Where only the queue has changed, the line goes on.
+        if not points or point != replace(points[-1], at=step.at):
             points.append(point)
     if points[-1].at < until:
         points.append(replace(points[-1], at=until))
     return tuple(points if len(points) <= max_points else _thinned(points, max_points))
-
-
-def _counts(inputs: UsageInputs, since: datetime, until: datetime) -> Mapping[datetime, int]:
-    """Return the seats that were taken from each instant on."""
-    counts: dict[datetime, int] = {}
-    used, at = inputs.used, until
-    for event in reversed(inputs.events):
-        # One that is dated later than what came after it was written by a clock that was ahead.
-        at = min(at, event.at.astimezone(UTC))
-        if at <= since:
-            break
-        change = _TAKEN.get(event.kind, 0)
-        counts.setdefault(at, used)
-        used = max(0, used - change)
-    return {**counts, since: used}
 
 
 def limits_over_time(inputs: UsageInputs, since: datetime, until: datetime) -> Mapping[datetime, int | None]:

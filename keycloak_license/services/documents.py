@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange
+from keycloak_license.model.changes import AttributeRemoved, AttributeSet, Change, ClaimChange, claim_key
 from keycloak_license.model.measures import AccessClosed, AccessOpened, AccountChange, describe_measure
 from keycloak_license.model.notice import Notice, is_about_seats
 from keycloak_license.model.report import ApplicationUsage, ListedLicense, RealmReport, SyncReport
@@ -63,20 +63,24 @@ def import_document(result: LicenseImport) -> Document:
 
 
 def prospect_document(prospect: Prospect) -> Document:
-    """Return the document of `what-if`; a change of somebody who would wait has his place in the queue."""
-    report = prospect.after.report
+    """Return the document of `what-if`; a change of somebody who would wait has his place in the queue.
+
+    What is `held` is what the guard would hold because of it; `after` and `changes` are as if confirmed.
+    """
+    report, places = prospect.after.report, prospect.positions()
     return {
         "realm": report.realm,
         "suppositions": [each.label for each in prospect.suppositions],
         "before": _usage_documents(prospect.before.applications),
         "after": _usage_documents(report.applications),
         "changes": [
-            _change_document(each) | {"position": prospect.position(each)} for each in prospect.changes
+            _change_document(each) | {"position": places.get(claim_key(each.claim))}
+            for each in prospect.changes
         ],
         "remarks": list(prospect.remarks),
         "license": _license_document(report),
         "complete": report.is_complete,
-        "held": [_held_document(each) for each in report.held],
+        "held": [_held_document(each) for each in prospect.held],
         "warnings": list(report.warnings),
     }
 

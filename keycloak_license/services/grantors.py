@@ -7,6 +7,7 @@ they are recorded: one request for each person who gave something, none where no
 from collections.abc import Sequence
 from dataclasses import replace
 
+from keycloak_license.errors import RequestTimeoutError
 from keycloak_license.model.changes import SeatChange
 from keycloak_license.services.ports import Realm
 
@@ -16,7 +17,11 @@ def name_grantors(realm: Realm, changes: Sequence[SeatChange]) -> list[SeatChang
     ids = {each.grant.by_id for each in changes if each.grant and each.grant.is_by_neighbour}
     if not ids:
         return list(changes)
-    names = realm.read_usernames(sorted(ids))
+    try:
+        names = realm.read_usernames(sorted(ids))
+    except RequestTimeoutError:
+        # One account may always take too long, and a name is not worth the seats of all.
+        return list(changes)
     return [
         replace(each, grant=replace(each.grant, by=names.get(each.grant.by_id)))
         if each.grant and each.grant.by_id in ids

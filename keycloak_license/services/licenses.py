@@ -12,6 +12,7 @@ from keycloak_license.errors import LicenseRefusedError, NotConfirmedError
 from keycloak_license.model.license import License
 from keycloak_license.model.record import KnownLicense, LicenseChange, StoredLicense, to_stored
 from keycloak_license.model.report import RealmReport, SyncPlan
+from keycloak_license.model.seat import NO_CONSENT, Consent
 from keycloak_license.plan.replacement import find_newer, find_replaced, is_foreign
 from keycloak_license.services.confirmation import make_confirmed_plan
 from keycloak_license.services.lease import hold_lease
@@ -78,27 +79,27 @@ def _told(result: LicenseImport, refused: tuple[str, ...]) -> LicenseImport:
     return replace(result, plan=replace(result.plan, report=report))
 
 
-def preview_import_in(
-    managed: ManagedRealm, license_: License, seen: Observation, witness: Witness
-) -> LicenseImport:
-    """Return what importing a licence would do in a realm as it was seen, or as it is supposed to be."""
-    refuse_unknown_applications(managed, license_)
-    return _prepare_in(managed, license_, seen, witness)[1]
-
-
 def _prepare(managed: ManagedRealm, license_: License, now: datetime) -> tuple[Observation, LicenseImport]:
     refuse_unknown_applications(managed, license_)
-    return _prepare_in(managed, license_, observe(managed, now), managed.keycloak)
+    return preview_import_in(managed, license_, observe(managed, now), managed.keycloak)
 
 
-def _prepare_in(
-    managed: ManagedRealm, license_: License, seen: Observation, witness: Witness
+def preview_import_in(
+    managed: ManagedRealm,
+    license_: License,
+    seen: Observation,
+    witness: Witness,
+    consent: Consent = NO_CONSENT,
 ) -> tuple[Observation, LicenseImport]:
+    """Return what importing a licence would do in a realm as it was seen, or as it is supposed to be.
+
+    Also what was seen, with what was asked for meanwhile.
+    """
     if seen.dispute:
         raise LicenseRefusedError(seen.dispute)
     known = read_licenses(managed.verifier, seen.licenses)
     in_force = [each for each in known if each.stored.replaced_at is None]
-    seen, present = make_confirmed_plan(managed, seen, seen.licenses, witness=witness)
+    seen, present = make_confirmed_plan(managed, seen, seen.licenses, consent, witness)
     if any(each.stored.file == license_.file for each in in_force):
         # Known may mean by the realm alone: then the ledger has lost all else as well, and it comes back.
         plan = present if seen.known.recovered else replace(present, changes=())
@@ -108,7 +109,7 @@ def _prepare_in(
     replaced = find_replaced(in_force, license_, seen.installation, seen.clock.believed)
     remaining = [each.stored for each in in_force if each.stored not in replaced]
     imported = [*remaining, to_stored(license_, seen.now)]
-    seen, plan = make_confirmed_plan(managed, seen, imported, witness=witness)
+    seen, plan = make_confirmed_plan(managed, seen, imported, consent, witness)
     _refuse_foreign(license_, seen, present.report)
     return seen, LicenseImport(license_, replaced, present.report, plan, is_known=False)
 

@@ -8,7 +8,7 @@ and show what a sync at this moment would find.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, count, islice, repeat
 
 from keycloak_license.errors import ConfigurationError, UnavailableError
 from keycloak_license.model.application import Application
@@ -30,7 +30,7 @@ from keycloak_license.plan.audience import (
     without_address,
 )
 from keycloak_license.plan.clock import read_clock
-from keycloak_license.plan.consumers import Path, paths_by_user
+from keycloak_license.plan.consumers import Path, paths_by_user, paths_of
 from keycloak_license.plan.expiry import NoticeDaysError, notice_days
 from keycloak_license.plan.in_force import list_licenses
 from keycloak_license.plan.lifecycle import Installation, judge
@@ -270,19 +270,27 @@ def explanation_in(view: View, applications: Sequence[Application], user: User) 
 def _explain(
     view: View, person: Person, application: Application, allocation: Allocation, user: User
 ) -> Explanation:
-    paths = paths_by_user(view.seen.snapshot, application)
-    member = next((m for m in _members(allocation, paths) if m.claim.user_id == user.id), None)
+    paths = paths_of(view.seen.snapshot, application, user.id)
+    member = _find_member(allocation, user.id, paths)
     place = Place(
         application=application,
         limit=allocation.limit,
         used=len(allocation.seated),
         claim=member.claim if member else None,
         position=member.position if member else None,
-        paths=tuple(paths.get(user.id, ())),
+        paths=paths,
         default_ways=find_default_ways(view.seen.snapshot, application),
+        is_held=any(
+            (each.application, each.user_id) == (application.id, user.id) for each in view.plan.report.held
+        ),
     )
     remedies = find_remedies(person, view.plan.report.standing, place)
-    return Explanation(application, member, place.paths, remedies)
+    return Explanation(application, member, paths, remedies)
+
+
+def _find_member(allocation: Allocation, user_id: str, paths: tuple[Path, ...]) -> Member | None:
+    placed = chain(zip(allocation.seated, repeat(None)), zip(allocation.waiting, count(start=1)))
+    return next((Member(claim, place, paths) for claim, place in placed if claim.user_id == user_id), None)
 
 
 def find_application(applications: Sequence[Application], application_id: str) -> Application:

@@ -68,8 +68,11 @@ class Realm(Witness, Protocol):
     def find_user(self, name: str) -> User | None:
         """Return the user of that exact username or id, None when there is none."""
 
-    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
-        """Return the names of those of these users who are there, by id; a request for each."""
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str | None]:
+        """Return the names of those of these users who are there, by id; a request for each.
+
+        None is somebody who may be there: he could not be read. `UnreachableError` when Keycloak is silent.
+        """
 
     def ensure_writable(self) -> None:
         """Raise `MissingRightError` when attributes could not be written; writes nothing."""

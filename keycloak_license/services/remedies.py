@@ -10,7 +10,13 @@ _PLAIN = {
     RemedyKind.IMPORT: "Import a licence that has begun: without one nobody has access",
     RemedyKind.RENEW: "Import a renewed licence: access has ended for everybody",
     RemedyKind.ACTIVATE: "Have the licence activated for this installation: until then nobody has access",
-    RemedyKind.SEE_AGAIN: "The seat is kept, although no path was seen: the next complete sync decides",
+    RemedyKind.SEE_AGAIN: (
+        "What the user has is kept, although no path was seen: the next complete sync decides"
+    ),
+    RemedyKind.HELD: (
+        "The release is held back, because so many at once may be a fault: confirm it with sync --force or "
+        "on the screen, or it is carried out once it has lasted for guard.hold_hours"
+    ),
     RemedyKind.ENABLE: "Enable the account: while it is disabled, no seat is needed",
     RemedyKind.UNEXEMPT: "Import a licence that does not exempt the user: while it does, no seat is needed",
     RemedyKind.NOTHING: "Nothing: the account of a service never needs a seat",

@@ -5,13 +5,14 @@ after each sync; all but its first lines run once a day. `forget_user` is called
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import uuid4
 
-from keycloak_license.errors import ConfigurationError
+from keycloak_license.errors import ConfigurationError, UnavailableError
 from keycloak_license.model.changes import SeatChange, claims_after
 from keycloak_license.model.record import FORGOTTEN, Lease
 from keycloak_license.model.seat import Claim
-from keycloak_license.plan.retention import find_absent, find_deleted, is_tidying_due
+from keycloak_license.plan.retention import choose_asked, find_absent, find_deleted, is_tidying_due
 from keycloak_license.services.lease import hold_lease
 from keycloak_license.services.observation import ManagedRealm, Observation
 
@@ -35,14 +36,18 @@ def tidy_history(
     claims = claims_after(seen.record.claims, changes)
     gone = find_deleted(changes, claims)
     if is_due:
-        gone |= _find_gone(managed, claims)
+        gone |= _find_gone(managed, claims, seen.clock.believed)
     if gone:
         managed.ledger.forget_users(lease, _pseudonyms(gone))
 
 
-def _find_gone(managed: ManagedRealm, claims: Collection[Claim]) -> frozenset[str]:
-    absent = find_absent(managed.ledger.seat_events(managed.name), claims)
-    return absent.difference(managed.keycloak.read_usernames(sorted(absent)))
+def _find_gone(managed: ManagedRealm, claims: Collection[Claim], now: datetime) -> frozenset[str]:
+    asked = choose_asked(find_absent(managed.ledger.seat_events(managed.name), claims), now)
+    try:
+        return asked.difference(managed.keycloak.read_usernames(sorted(asked)))
+    except UnavailableError:
+        # All that the sync is for is written by now: another day will do.
+        return frozenset()
 
 
 def forget_user(managed: ManagedRealm, user: str) -> int:
@@ -53,9 +58,11 @@ def forget_user(managed: ManagedRealm, user: str) -> int:
     """
     with hold_lease(managed.ledger, managed.name, managed.patience_seconds) as fence:
         events = managed.ledger.seat_events(managed.name)
-        named = {each.user_id: each.username for each in events if not each.is_forgotten}
-        named |= {each.granted_by_id: each.granted_by or "" for each in events if each.granted_by_id}
-        found = sorted(id_ for id_, name in named.items() if user in {id_, name})
+        named: set[tuple[str, str | None]] = {
+            (each.user_id, each.username) for each in events if not each.is_forgotten
+        }
+        named |= {(each.granted_by_id, each.granted_by) for each in events if each.granted_by_id}
+        found = sorted({id_ for id_, name in named if user in (id_, name)})
         if not found:
             raise ConfigurationError(f"The history of realm {managed.name} names nobody called {user}.")
         if len(found) > 1:

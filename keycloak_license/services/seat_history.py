@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from keycloak_license.model.application import Application
 from keycloak_license.model.record import RealmRecord, SeatEvent
 from keycloak_license.plan.clock import read_clock
-from keycloak_license.plan.forecast import Forecast, NoForecast, forecast
+from keycloak_license.plan.forecast import LOOK_BACK_DAYS, Forecast, NoForecast, forecast
 from keycloak_license.plan.reassignment import MonthlyMoves, count_moves
 from keycloak_license.plan.seat_history import (
     DayUsage,
@@ -24,8 +24,8 @@ from keycloak_license.plan.seat_history import (
 )
 from keycloak_license.plan.usage_history import UsageInputs, limits_over_time
 from keycloak_license.services.observation import ManagedRealm
-from keycloak_license.services.overview import find_application, installation_of
-from keycloak_license.services.usage_history import read_imports, read_past
+from keycloak_license.services.overview import find_application
+from keycloak_license.services.usage_history import make_inputs, read_past
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ class RealmHistory:
 class _Span:
     """What is looked back on, in the realm's time zone."""
 
+    known_since: datetime
+    """The first instant that the forecast may need, or that is shown."""
     since: datetime
+    """The first one that is shown."""
     until: datetime
     """Now."""
 
@@ -81,13 +84,19 @@ def read_history(
     )
     record, events = read_past(managed)
     until = read_clock(now, None, record.clock).now.astimezone(managed.zone)
-    span = _Span(_begin(managed, record, events, until, days), until)
+    known_since, since = (
+        _begin(managed, record, events, until, back) for back in (max(days, LOOK_BACK_DAYS + 1), days)
+    )
+    span = _Span(known_since, since, until)
     return RealmHistory(
         realm=managed.name,
         time_zone=str(managed.zone),
         since=span.since.date(),
         until=until.date(),
-        applications=tuple(_look_back(managed, record, events, each, span) for each in wanted),
+        applications=tuple(
+            _look_back(application, inputs, span)
+            for application, inputs in zip(wanted, make_inputs(managed, record, events, wanted), strict=True)
+        ),
     )
 
 
@@ -101,25 +110,12 @@ def _begin(
     return max(first_day, min(known_since, until).astimezone(managed.zone))
 
 
-def _look_back(
-    managed: ManagedRealm,
-    record: RealmRecord,
-    events: Sequence[SeatEvent],
-    application: Application,
-    span: _Span,
-) -> ApplicationHistory:
-    claims = [claim for claim in record.claims if claim.application == application.id]
-    events = [event for event in events if event.application == application.id]
-    inputs = UsageInputs(
-        application=application.id,
-        used=sum(claim.is_seated for claim in claims),
-        events=events,
-        licenses=read_imports(managed, record),
-        installation=installation_of(managed, record),
-    )
-    since, until = span.since.astimezone(UTC), span.until.astimezone(UTC)
+def _look_back(application: Application, inputs: UsageInputs, span: _Span) -> ApplicationHistory:
+    claims, events, zone = inputs.claims, inputs.events, inputs.installation.zone
+    since, until = span.known_since.astimezone(UTC), span.until.astimezone(UTC)
     steps = steps_over_time(claims, events, limits_over_time(inputs, since, until), since, until)
-    days = days_of(steps, until, managed.zone)
+    known = days_of(steps, until, zone)
+    days = tuple(day for day in known if day.day >= span.since.date())
     peak = highest(days)
     month = span.since.date().replace(day=1)
     return ApplicationHistory(
@@ -127,7 +123,7 @@ def _look_back(
         days=days,
         peak=peak,
         people=people_at(claims, events, peak.at, until),
-        forecast=forecast([day.used + day.waiting for day in days], days[-1].day, days[-1].limit),
-        events=tuple(event for event in events if event.at >= since),
-        moves=tuple(each for each in count_moves(events, managed.zone) if each.month >= month),
+        forecast=forecast([day.used + day.waiting for day in known], days[-1].day, days[-1].limit),
+        events=tuple(event for event in events if event.at >= span.since),
+        moves=tuple(each for each in count_moves(events, zone) if each.month >= month),
     )

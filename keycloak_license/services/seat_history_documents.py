@@ -8,7 +8,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from keycloak_license.model.record import SeatEvent
-from keycloak_license.plan.forecast import MAX_DAYS, MIN_DAYS, PROBABILITY, Forecast, NoForecast
+from keycloak_license.plan.forecast import (
+    LOOK_BACK_DAYS,
+    MAX_DAYS,
+    MIN_DAYS,
+    PROBABILITY,
+    Forecast,
+    NoForecast,
+)
 from keycloak_license.plan.reassignment import MonthlyMoves
 from keycloak_license.plan.seat_history import DayUsage
 from keycloak_license.services.documents import Document
@@ -108,8 +115,8 @@ def explain_forecast(history: ApplicationHistory) -> str:
             return f"When seats of {id_} run out cannot be told: that takes {MIN_DAYS + 1} days of history"
         case NoForecast.NO_GROWTH:
             return (
-                f"When seats of {id_} run out cannot be told: in the last {len(history.days)} days demand "
-                "shows no growth that stands out from its ups and downs"
+                f"When seats of {id_} run out cannot be told: in the last {LOOK_BACK_DAYS} days, as far as "
+                "they are known, demand shows no growth that stands out from its ups and downs"
             )
         case NoForecast.TOO_FAR:
             return f"Seats of {id_} do not run out within {MAX_DAYS} days, if demand goes on as it did"

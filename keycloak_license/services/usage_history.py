@@ -3,8 +3,10 @@
 In: a `ManagedRealm`, an application and a span of time; out: the points of a chart. Called by `web`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from keycloak_license.model.application import Application
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.record import RealmRecord, SeatEvent
 from keycloak_license.plan.clock import read_clock
@@ -27,22 +29,32 @@ def read_usage_history(
     # What was before is forgotten, not quiet.
     since = max(since, now - managed.history.keep)
     record, events = read_past(managed, application.id, since)
-    inputs = UsageInputs(
-        application=application.id,
-        used=sum(claim.is_seated for claim in record.claims if claim.application == application.id),
-        events=events,
-        licenses=read_imports(managed, record),
-        installation=installation_of(managed, record),
-    )
+    [inputs] = make_inputs(managed, record, events, [application])
     return usage_over_time(inputs, since, read_clock(now, None, record.clock).now)
 
 
-def read_imports(managed: ManagedRealm, record: RealmRecord) -> tuple[ImportedLicense, ...]:
-    """Return all licences that verify, also replaced ones."""
-    return tuple(
+def make_inputs(
+    managed: ManagedRealm,
+    record: RealmRecord,
+    events: Sequence[SeatEvent],
+    applications: Sequence[Application],
+) -> tuple[UsageInputs, ...]:
+    """Return what is known of each application; all licences count that verify, also replaced ones."""
+    licenses = tuple(
         ImportedLicense(each.license, each.stored.imported_at, each.stored.replaced_at)
         for each in read_licenses(managed.verifier, record.licenses)
         if each.license is not None
+    )
+    installation = installation_of(managed, record)
+    return tuple(
+        UsageInputs(
+            application=application.id,
+            claims=[claim for claim in record.claims if claim.application == application.id],
+            events=[event for event in events if event.application == application.id],
+            licenses=licenses,
+            installation=installation,
+        )
+        for application in applications
     )
 
 

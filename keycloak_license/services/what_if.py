@@ -6,15 +6,16 @@ read once; a sync is planned of it as it is and as it would be, by the same func
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.application import Application
-from keycloak_license.model.changes import SeatChange
+from keycloak_license.model.changes import ClaimKey, SeatChange, claim_key
 from keycloak_license.model.license import License
 from keycloak_license.model.realm import GrantTimes, Group, RealmSnapshot, Rereading, Role, User, UserReading
 from keycloak_license.model.report import RealmReport, SyncPlan
-from keycloak_license.plan.difference import compare_plans
+from keycloak_license.model.seat import NO_CONSENT, Consent, HeldRelease
+from keycloak_license.plan.difference import compare_plans, newly_held
 from keycloak_license.plan.planner import exempt_users
 from keycloak_license.plan.supposition import (
     Supposition,
@@ -60,14 +61,20 @@ class Prospect:
     after: SyncPlan
     changes: tuple[SeatChange, ...]
     """What the second does to seats beyond the first."""
+    held: tuple[HeldRelease, ...]
+    """What the guard would hold because of it; told among the changes and the second sync as carried out."""
+    hold: timedelta
+    """For how long."""
     remarks: tuple[str, ...]
     """Why some of it makes no difference, as sentences."""
 
-    def position(self, change: SeatChange) -> int | None:
-        """Return the place in the queue, from 1, of the user of a change; None where he would not wait."""
-        claim = change.claim
-        [allocation] = (each for each in self.after.allocations if each.application == claim.application)
-        return 1 + allocation.waiting.index(claim) if claim in allocation.waiting else None
+    def positions(self) -> dict[ClaimKey, int]:
+        """Return the places in the queues, from 1, of everybody who would wait."""
+        return {
+            claim_key(claim): place
+            for each in self.after.allocations
+            for place, claim in enumerate(each.waiting, start=1)
+        }
 
 
 def look_ahead(
@@ -86,7 +93,13 @@ def look_ahead(
     seen = observe_in(managed, now, record, managed.keycloak.read(managed.asked_about, tuple(paths)))
     suppositions = _understand(managed, seen.snapshot, wishes)
     _, before = make_confirmed_plan(managed, seen, seen.licenses)
-    after, remarks = _plan_supposed(managed, seen, suppositions, license_)
+    supposed = replace(seen, snapshot=suppose(seen.snapshot, suppositions))
+    witness = SupposedWitness(managed.keycloak, seen, supposed.snapshot, suppositions)
+    supposed, after, remarks = _plan_supposed(managed, supposed, witness, license_)
+    if held := newly_held(before.report, after.report):
+        # Somebody asks for just this, so it is shown as if he had confirmed it.
+        consent = Consent(releases=frozenset((each.application, each.user_id) for each in held))
+        _, after, _ = _plan_supposed(managed, supposed, witness, license_, consent)
     exempt = exempt_users(after.report.standing)
     remarks += tuple(find_remarks(seen.snapshot, suppositions, managed.applications, exempt))
     return Prospect(
@@ -95,26 +108,27 @@ def look_ahead(
         before=before.report,
         after=after,
         changes=tuple(compare_plans(before, after, record.claims)),
+        held=held,
+        hold=managed.guard.hold,
         remarks=tuple(dict.fromkeys(remarks)),
     )
 
 
 def _plan_supposed(
     managed: ManagedRealm,
-    seen: Observation,
-    suppositions: Sequence[Supposition],
+    supposed: Observation,
+    witness: Witness,
     license_: License | None,
-) -> tuple[SyncPlan, tuple[str, ...]]:
-    """Return the plan of a sync after it all, and what there is to say of the licence."""
-    supposed = replace(seen, snapshot=suppose(seen.snapshot, suppositions))
-    witness = SupposedWitness(managed.keycloak, seen, supposed.snapshot, suppositions)
+    consent: Consent = NO_CONSENT,
+) -> tuple[Observation, SyncPlan, tuple[str, ...]]:
+    """Return what was seen, the plan of a sync after it all, and what there is to say of the licence."""
     if license_ is None:
-        _, plan = make_confirmed_plan(managed, supposed, seen.licenses, witness=witness)
-        return plan, ()
-    imported = preview_import_in(managed, license_, supposed, witness)
+        return *make_confirmed_plan(managed, supposed, supposed.licenses, consent, witness), ()
+    supposed, imported = preview_import_in(managed, license_, supposed, witness, consent)
     if imported.is_known:
-        return imported.plan, (f"Licence {license_.number} is in force already",)
-    return imported.plan, tuple(f"Licence {each.label} would be replaced" for each in imported.replaced)
+        return supposed, imported.plan, (f"Licence {license_.number} is in force already",)
+    replaced = tuple(f"Licence {each.label} would be replaced" for each in imported.replaced)
+    return supposed, imported.plan, replaced
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from keycloak_license.settings.values import (
     DatabaseUrl,
     Expected,
     Folder,
+    Host,
     HttpUrl,
     MailAddress,
     Names,
@@ -217,7 +218,7 @@ class WebSettings(FrozenModel):
 
     enabled: Switch = True
     """Whether `run` serves the screen."""
-    host: Text = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """Address on which the screen and the management port listen."""
     port: Port = 8081
     """Port of the screen."""

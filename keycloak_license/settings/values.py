@@ -5,10 +5,12 @@ since any of them may be a secret somebody put in the wrong place.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from email.utils import getaddresses
 from importlib.resources import files
+from ipaddress import ip_address
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 from urllib.parse import quote, urlsplit
@@ -79,6 +81,15 @@ def _webhook_url(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    """Check where to listen: the brackets of IPv6 belong to addresses with a port."""
+    with suppress(ValueError):
+        return str(ip_address(value))
+    if not re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*", value):
+        raise ValueError("must be an IP address or a host name, such as 0.0.0.0 or localhost")
+    return value
+
+
 def _time_zone(value: object) -> object:
     """Find a zone of the IANA database; the machine's own extras such as `localtime` are none."""
     if isinstance(value, ZoneInfo):
@@ -105,6 +116,7 @@ Switch = Annotated[bool, Field(strict=True), Expected("true or false")]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 RequiredSecret = Annotated[SecretStr, Expected("text that is not empty")]
+Host = Annotated[str, AfterValidator(_host), Expected("an IP address or a host name")]
 HttpUrl = Annotated[str, AfterValidator(_http_url), Expected("an http:// or https:// address")]
 WebhookUrl = Annotated[str, AfterValidator(_webhook_url), Expected("an http:// or https:// address")]
 MailAddress = Annotated[str, AfterValidator(_mail_address), Expected("a mail address")]

@@ -84,7 +84,7 @@ class BothWays:
         assert self._view_only.find_user(name) == user
         return user
 
-    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str]:
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str | None]:
         names = self._full.read_usernames(user_ids)
         assert self._view_only.read_usernames(user_ids) == names
         return names

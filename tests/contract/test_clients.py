@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from keycloak_license.model.enforcement import Enforcement
 from keycloak_license.model.gate import Door, DoorKind, Flow, NamedFlow
 from keycloak_license.model.measures import DoorBound, TokensRevoked
@@ -18,7 +20,6 @@ APPLICATION = {
     "authorizationServicesEnabled": True,
     "fullScopeAllowed": False,
     "redirectUris": ["https://wfm.test/*"],
-    "webOrigins": ["https://elsewhere.test"],
     "attributes": {"post.logout.redirect.uris": "https://wfm.test/bye"},
     "protocolMappers": [
         {"name": "who", "protocol": "openid-connect", "protocolMapper": "oidc-sub-mapper", "config": {}}
@@ -26,11 +27,14 @@ APPLICATION = {
 }
 
 
+@pytest.mark.parametrize("origins", [["https://elsewhere.test"], []], ids=["origins", "no origins"])
 def test_closing_and_cutting_off_a_client_leaves_its_robot_its_rights_and_all_its_settings(
-    make_realm: MakeRealm,
+    make_realm: MakeRealm, origins: list[str]
 ) -> None:
     real = make_realm()
     uuid = real.post("/clients", APPLICATION)
+    # As an admin leaves them: a client that is made without any gets those of its addresses.
+    real.put(f"/clients/{uuid}", {**real.get(f"/clients/{uuid}"), "webOrigins": origins})
     real.post(f"/clients/{uuid}/authz/resource-server/resource", {"name": "schedule"})
     robot = real.get(f"/clients/{uuid}/service-account-user")["id"]
     real.post("/roles", {"name": "WFM_AGENT"})

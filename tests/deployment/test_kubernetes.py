@@ -32,6 +32,10 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     shutil.copytree(MANIFESTS, copy)
     with pytest.raises(SystemExit):
         main(["vendor", "keygen", "--out", str(copy / "example" / "trusted-keys"), "--kid", "vendor-2026"])
+    example = copy / "example" / "kustomization.yaml"
+    text = example.read_text(encoding="utf-8")
+    assert "#components: [../monitoring]" in text
+    example.write_text(text.replace("#components:", "components:"), encoding="utf-8")
     return list(yaml.safe_load_all(check("kubectl", "kustomize", copy / "example")))
 
 

@@ -43,8 +43,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
 
 
 def test_the_demo_answers_what_the_readme_asks(demo: Reader) -> None:
-    for block in scenario("demo"):
-        demo.type(block)
+    printed = "".join(demo.type(block) for block in scenario("demo"))
+
+    for promised in (
+        "To change: 1 more seat in the licence, or 1 holder who gives theirs up",
+        "Enable the account: while it is disabled, no seat is needed",
+        "evaluator1 would get a seat of WFM",
+        "senior-agent needs a seat of WFM with or without it",
+        '"used":32,',
+    ):
+        assert promised in printed
 
 
 def _read_until(process: subprocess.Popen[str], last: str) -> str:
@@ -91,6 +99,7 @@ def test_who_installs_it_gets_from_nothing_to_an_activated_licence(
                 r"Client secret, shown only now: (\S+)", printed
             )
     assert acme.get()["attributes"]["license.state"] == "OK"
+    assert "would lose the seat of WFM (limit_reduced) and wait at place 12" in printed
     [block] = scenario("serve")
     with operator.staying(block.partition("#")[0].strip()):
         _wait_for(

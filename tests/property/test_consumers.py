@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keycloak_license.model.application import Application
 from keycloak_license.model.realm import RealmSnapshot
-from keycloak_license.plan.consumers import Path, find_warnings, paths_by_user, resolve_consumers
+from keycloak_license.plan.consumers import Path, find_warnings, paths_by_user, paths_of, resolve_consumers
 from tests.property.strategies import APPLICATIONS, EXEMPT_USERS, ROLES, snapshots
 
 applications = st.sampled_from(APPLICATIONS)
@@ -92,6 +92,15 @@ def test_exactly_those_who_effectively_have_a_role_have_a_path(
     }
 
     assert paths_by_user(snapshot, application).keys() == expected
+
+
+@given(snapshot=snapshots(), application=applications)
+def test_one_user_by_himself_has_the_same_paths_as_among_all(
+    snapshot: RealmSnapshot, application: Application
+) -> None:
+    paths = paths_by_user(snapshot, application)
+    for user_id in snapshot.users:
+        assert list(paths_of(snapshot, application, user_id)) == paths.get(user_id, [])
 
 
 @given(snapshot=snapshots(), application=applications)

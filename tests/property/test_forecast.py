@@ -6,7 +6,15 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keycloak_license.plan.forecast import MAX_DAYS, MIN_DAYS, PROBABILITY, Forecast, NoForecast, forecast
+from keycloak_license.plan.forecast import (
+    LOOK_BACK_DAYS,
+    MAX_DAYS,
+    MIN_DAYS,
+    PROBABILITY,
+    Forecast,
+    NoForecast,
+    forecast,
+)
 
 TODAY = date(2026, 5, 1)
 demands = st.lists(st.integers(-2, 3), min_size=0, max_size=60).map(
@@ -33,6 +41,15 @@ def test_a_straight_line_is_followed_to_the_day(slope: int, days: int, ahead: in
     demand = [start + slope * day for day in range(days)]
     assert in_days(forecast(demand, TODAY, demand[-1] + slope * ahead)) == (ahead, ahead, ahead)
     assert in_days(forecast(demand, TODAY, demand[-1] + slope * (ahead - 1) + 1)) == (ahead, ahead, ahead)
+
+
+@given(long_ago=st.lists(st.integers(0, 200), max_size=50), slope=st.integers(1, 5))
+def test_what_was_long_ago_says_nothing_of_what_comes(long_ago: list[int], slope: int) -> None:
+    demand = [slope * day for day in range(LOOK_BACK_DAYS + 1)]
+    found = forecast(long_ago + demand, TODAY, demand[-1] + 10 * slope)
+    assert in_days(found) == (10, 10, 10)
+    assert isinstance(found, Forecast)
+    assert found.days == LOOK_BACK_DAYS
 
 
 @given(demand=demands, limit=st.integers(0, 300), more=st.integers(0, 50))
@@ -70,7 +87,8 @@ def test_one_leap_is_no_growth() -> None:
 
 def test_growth_beyond_the_horizon_is_not_told() -> None:
     demand = list(range(30))
-    assert forecast(demand, TODAY, 29 + MAX_DAYS + 1) is NoForecast.TOO_FAR
+    for limit in (29 + MAX_DAYS + 1, 10**9, 10**18):
+        assert forecast(demand, TODAY, limit) is NoForecast.TOO_FAR
 
 
 def test_the_interval_holds_as_often_as_it_says() -> None:

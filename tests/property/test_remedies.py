@@ -117,3 +117,15 @@ def test_there_is_always_something_to_change_but_for_who_waits_for_what_is_free(
         assert (RemedyKind.GIVE_ROLE in kinds) == (not has_path)
         assert (RemedyKind.ENABLE in kinds) == (not enabled)
         assert (RemedyKind.UNEXEMPT in kinds) == exempt
+
+
+@given(standings(), applications, st.booleans(), st.booleans(), st.booleans(), numbers)
+def test_whose_release_is_held_has_nothing_to_give_up_and_lacks_no_seat(
+    standing: Standing, application: Application, enabled: bool, has_path: bool, is_seated: bool, used: int
+) -> None:
+    claim = seated("ann") if is_seated else replace(seated("ann"), is_seated=False)
+    paths = (("role WFM_AGENT",),) if has_path else ()
+    place = Place(application, 1, used, claim, None if is_seated else 1, paths, is_held=True)
+    kinds = {each.kind for each in find_remedies(Person(enabled, False, False, None), standing, place)}
+    assert RemedyKind.HELD in kinds
+    assert not kinds & {RemedyKind.TAKE_AWAY, RemedyKind.SEATS, RemedyKind.SEE_AGAIN}

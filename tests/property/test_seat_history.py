@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from keycloak_license.model.record import SeatEvent
 from keycloak_license.model.seat import Claim
 from keycloak_license.plan.reassignment import count_moves
-from keycloak_license.plan.seat_history import Step, days_of, highest, people_at, steps_over_time
+from keycloak_license.plan.seat_history import Peak, Step, days_of, highest, people_at, steps_over_time
 from tests.property.strategies import NOON
 
 TICK, HOUR, DAY = timedelta(microseconds=1), timedelta(hours=1), timedelta(days=1)
+TO_MIDNIGHT = 11 * HOUR
+"""From `NOON` in Prague."""
 zones = st.sampled_from(["UTC", "Europe/Prague", "Asia/Kathmandu", "America/New_York"]).map(ZoneInfo)
 AFTER: Mapping[tuple[str | None, str], str | None] = {
     (None, "first_come"): "seated",
@@ -60,7 +62,7 @@ def pasts(draw: st.DrawFn) -> Past:
     events: list[SeatEvent] = []
     places: list[tuple[datetime, dict[str, str]]] = []
     for _ in range(draw(st.integers(0, 10))):
-        at += draw(st.sampled_from([timedelta(), TICK, 5 * HOUR, DAY, 3 * DAY]))
+        at += draw(st.sampled_from([timedelta(), TICK, 5 * HOUR, TO_MIDNIGHT, DAY, 3 * DAY]))
         for user in draw(st.lists(st.sampled_from("abcde"), max_size=4)):
             if draw(st.integers(0, 5)) == 0:
                 events.append(SeatEvent("WFM", user, user, "user_disabled", at, "no_seat"))
@@ -111,6 +113,14 @@ def test_each_day_has_its_end_and_its_peak(past: Past, since: datetime, zone: Zo
         assert len(past.seated_at(day.peak.at)) == day.peak.count
         assert day.peak.at.astimezone(zone).date() == day.day
     assert highest(days).count == max(day.peak.count for day in days)
+
+
+def test_a_step_at_midnight_is_of_the_day_that_begins() -> None:
+    midnight = NOON + TO_MIDNIGHT
+    before, after = Step(NOON, 5, 2, 9), Step(midnight, 1, 0, 9)
+    first, second = days_of([before, after], midnight + HOUR, ZoneInfo("Europe/Prague"))
+    assert (first.used, first.peak, first.demand_peak) == (5, Peak(5, NOON), Peak(7, NOON))
+    assert (second.used, second.peak, second.demand_peak) == (1, Peak(1, midnight), Peak(1, midnight))
 
 
 @given(past=pasts(), zone=zones)

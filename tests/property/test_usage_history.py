@@ -1,6 +1,6 @@
 """The line of a chart is what was there, worked out backwards: checked against the same told forwards."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from keycloak_license.model.license import ImportedLicense
 from keycloak_license.model.record import SeatEvent
+from keycloak_license.model.seat import Claim
 from keycloak_license.plan.lifecycle import Installation, judge
 from keycloak_license.plan.planner import seat_terms
 from keycloak_license.plan.usage_history import UsageInputs, UsagePoint, usage_over_time
@@ -23,15 +24,12 @@ OTHER_KINDS = ("waiting", "waiting_ended", "user_disabled", "user_enabled", "fro
 
 @dataclass(frozen=True)
 class Past:
-    """What syncs have written, and how many were seated after each."""
+    """What syncs have written, how many were seated after each, and who is now."""
 
     events: tuple[SeatEvent, ...]
     counts: tuple[tuple[datetime, int], ...]
+    seated: frozenset[str]
     until: datetime
-
-    @property
-    def used(self) -> int:
-        return self.counts[-1][1] if self.counts else 0
 
     def used_at(self, at: datetime) -> int:
         return next((used for instant, used in reversed(self.counts) if instant <= at), 0)
@@ -51,12 +49,14 @@ def pasts(draw: st.DrawFn) -> Past:
         at += draw(st.sampled_from([timedelta(), TICK, MINUTE, DAY]))
         for user in draw(st.lists(st.sampled_from("abcde"), max_size=4)):
             if draw(st.integers(0, 3)) == 0:
-                events.append(an_event(draw(st.sampled_from(OTHER_KINDS)), user, at))
+                events.append(an_event(draw(st.sampled_from(OTHER_KINDS)), "who never has a seat", at))
                 continue
             events.append(an_event("seat_released" if user in seated else "seat_assigned", user, at))
             seated ^= {user}
         counts.append((at, len(seated)))
-    return Past(tuple(events), tuple(counts), at + draw(st.sampled_from([timedelta(), TICK, DAY])))
+    return Past(
+        tuple(events), tuple(counts), frozenset(seated), at + draw(st.sampled_from([timedelta(), TICK, DAY]))
+    )
 
 
 @st.composite
@@ -83,7 +83,12 @@ windows = st.tuples(st.integers(-3, 12), st.integers(0, 400)).map(
 def inputs(
     past: Past, licenses: Sequence[ImportedLicense] = (), events: Sequence[SeatEvent] | None = None
 ) -> UsageInputs:
-    return UsageInputs("WFM", past.used, past.events if events is None else events, licenses, HERE)
+    events = past.events if events is None else events
+    return UsageInputs("WFM", claims(past.seated), events, licenses, HERE)
+
+
+def claims(seated: Iterable[str]) -> list[Claim]:
+    return [Claim("WFM", user, user, None, None, NOON, is_seated=True) for user in seated]
 
 
 def value_at(points: Sequence[UsagePoint], at: datetime) -> tuple[int, int | None]:
@@ -141,7 +146,7 @@ def test_limits_change_exactly_when_they_did(
     found: tuple[ImportedLicense, ...], since: datetime, later: int
 ) -> None:
     until = max([since, *(each.imported_at for each in found)]) + later * timedelta(hours=1)
-    points = usage_over_time(inputs(Past((), (), until), found), since, until)
+    points = usage_over_time(inputs(Past((), (), frozenset(), until), found), since, until)
     for point, next_ in pairwise(points):
         assert limit_at(found, point.at) == point.limit
         if next_.at < until:
@@ -156,20 +161,24 @@ def test_limits_change_exactly_when_they_did(
 @given(
     kinds=st.lists(st.sampled_from(["seat_assigned", "seat_released", *OTHER_KINDS]), max_size=20),
     minutes=st.lists(st.integers(-300, 300), min_size=20, max_size=20),
-    used=st.integers(0, 5),
+    seated=st.sets(st.sampled_from("abcde")),
     found=imports(),
     since=windows,
 )
 def test_whatever_the_history_says_the_line_ends_in_the_present_and_is_never_below_nothing(
-    kinds: list[str], minutes: list[int], used: int, found: tuple[ImportedLicense, ...], since: datetime
+    kinds: list[str],
+    minutes: list[int],
+    seated: set[str],
+    found: tuple[ImportedLicense, ...],
+    since: datetime,
 ) -> None:
     events = [
         an_event(kind, "a", NOON + minute * MINUTE) for kind, minute in zip(kinds, minutes, strict=False)
     ]
-    points = usage_over_time(UsageInputs("WFM", used, events, found, HERE), since, NOON)
+    points = usage_over_time(UsageInputs("WFM", claims(seated), events, found, HERE), since, NOON)
     in_force = [each for each in found if each.replaced_at is None]
     now = seat_terms(judge(in_force, HERE, NOON), "WFM", may_take=True).limit
-    assert points[-1] == UsagePoint(NOON, used, now)
+    assert points[-1] == UsagePoint(NOON, len(seated), now)
     assert points[0].at == min(since, NOON)
     assert all(one.at < next_.at for one, next_ in pairwise(points))
     assert all((one.used, one.limit) != (next_.used, next_.limit) for one, next_ in pairwise(points[:-1]))

@@ -7,13 +7,14 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keycloak_license.model.changes import claim_key, claims_after
+from keycloak_license.model.changes import SeatDisplaced, SeatReleased, WaitingEnded, claim_key, claims_after
 from keycloak_license.model.license import License
 from keycloak_license.model.realm import RealmSnapshot
 from keycloak_license.model.report import SyncPlan
-from keycloak_license.model.seat import Claim
+from keycloak_license.model.seat import NO_CONSENT, Claim, Consent, HeldRelease
+from keycloak_license.plan.difference import NOT_YET
 from keycloak_license.services.confirmation import make_confirmed_plan
-from keycloak_license.services.licenses import preview_import
+from keycloak_license.services.licenses import preview_import_in
 from keycloak_license.services.observation import observe
 from keycloak_license.services.what_if import Prospect, Wish, look_ahead
 from tests.fakes import Links, SimulatedRealm
@@ -131,12 +132,13 @@ def ask(world: World, planned: Sequence[Deed], file: License | None) -> Prospect
     return look_ahead(world.managed, [each.wish(world.realm) for each in planned], content, lambda: LATER)
 
 
-def plan_really(world: World, file: License | None) -> SyncPlan:
+def plan_really(world: World, file: License | None, consent: Consent = NO_CONSENT) -> SyncPlan:
     managed = world.managed
-    if file is not None:
-        return preview_import(managed, file.file.encode(), lambda: LATER).plan
     seen = observe(managed, LATER)
-    return make_confirmed_plan(managed, seen, seen.licenses)[1]
+    if file is not None:
+        license_ = managed.verifier.verify(file.file.encode())
+        return preview_import_in(managed, license_, seen, managed.keycloak, consent)[1].plan
+    return make_confirmed_plan(managed, seen, seen.licenses, consent)[1]
 
 
 def without_new_id(plan: SyncPlan) -> object:
@@ -158,13 +160,17 @@ def test_what_would_be_is_what_is_once_it_is_done(
     file = world.sign(number="T-2", scope=scope) if scope is not None else None
     before = world.everything()
 
+    held_before = _keys(plan_really(world, None).report.held)
+
     prospect = ask(world, planned, file)
 
     assert world.everything() == before
     assert world.realm.attribute_writes == before[-1]  # type: ignore[index]
     for each in planned:
         each.carry_out(world.realm)
-    assert without_new_id(prospect.after) == without_new_id(plan_really(world, file))
+    assert _keys(prospect.held) == _keys(plan_really(world, file).report.held) - held_before
+    confirmed = Consent(releases=_keys(prospect.held))
+    assert without_new_id(prospect.after) == without_new_id(plan_really(world, file, confirmed))
 
 
 @settings(max_examples=150)
@@ -181,9 +187,30 @@ def test_the_changes_lead_from_the_seats_before_to_those_after(
     assert prospect.before.applications == before.report.applications
     after = claims_after(_claims(before), prospect.changes)
     assert _standings(after) == _standings(_claims(prospect.after))
-    waiting = {claim_key(claim) for each in prospect.after.allocations for claim in each.waiting}
-    for change in prospect.changes:
-        assert (prospect.position(change) is not None) == (claim_key(change.claim) in waiting)
+    places = prospect.positions()
+    assert places.keys() == {key for key, is_seated in _standings(after).items() if not is_seated}
+    for each in prospect.after.allocations:
+        assert [places[claim_key(claim)] for claim in each.waiting] == list(range(1, len(each.waiting) + 1))
+
+
+@given(scenes(), others)
+def test_only_who_has_something_loses_it(
+    scene: tuple[World, list[Deed]], scope: dict[str, int | None] | None
+) -> None:
+    world, planned = scene
+    had = _standings(world.ledger.load("acme").claims)
+    file = world.sign(number="T-2", scope=scope) if scope is not None else None
+    for change in ask(world, planned, file).changes:
+        standing = had.get(claim_key(change.claim))
+        match change:
+            case SeatReleased() | SeatDisplaced():
+                assert standing is (None if change.reason == NOT_YET else True)
+            case WaitingEnded():
+                assert standing is (None if change.reason == NOT_YET else False)
+
+
+def _keys(held: Iterable[HeldRelease]) -> frozenset[tuple[str, str]]:
+    return frozenset((each.application, each.user_id) for each in held)
 
 
 def _claims(plan: SyncPlan) -> list[Claim]:

@@ -271,6 +271,9 @@ def test_init_can_do_without_the_secret(folder: Path) -> None:
             )
             for ours in ("keycloak-license", "keycloak-license-screen")
         ),
+        ("web: {host: a b}", "web.host in line 2 must be an IP address or a host name"),
+        ("web: {host: my..host}", "web.host in line 2 must be an IP address or a host name"),
+        ("web: {host: '[::]'}", "web.host in line 2 must be an IP address or a host name"),
         ("web: {enabled: maybe}", "web.enabled in line 2 must be true or false"),
         ("web: {public_url: here}", "web.public_url in line 2 must be an address that begins with http://"),
         ("keycloak: {url: 'ftp://x'}", "keycloak.url in line 2 must be an address that begins with http://"),

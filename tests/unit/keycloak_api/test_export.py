@@ -46,6 +46,15 @@ def test_one_realm_needs_no_name_and_may_be_named(tmp_path: Path) -> None:
     assert refusal(path, "other") == "The export e.json holds no realm other: it has acme"
 
 
+def test_two_realms_of_one_name_are_refused(tmp_path: Path) -> None:
+    said = refusal(write(tmp_path / "e.json", [realm(ANN), realm(ANN)]))
+    assert "holds two realms of one name: take one of them out" in said
+
+
+def test_a_path_that_cannot_be_looked_at_cannot_be_read(tmp_path: Path) -> None:
+    assert "cannot be read (File name too long)" in refusal(tmp_path / ("a" * 300))
+
+
 def test_of_several_realms_one_is_named(tmp_path: Path) -> None:
     bob = ANN | {"username": "bob"}
     path = write(tmp_path / "e.json", [realm(ANN), realm(bob, realm="umbrella")])
@@ -216,7 +225,7 @@ def test_a_federation_is_named_as_what_an_export_cannot_tell(tmp_path: Path) -> 
     assert not snapshot.is_complete
 
 
-@pytest.mark.parametrize("users", [(ANN, ANN), (ANN, {"enabled": True}, {"enabled": True})])
+@pytest.mark.parametrize("users", [(ANN, ANN), (ANN, {"enabled": True})])
 def test_users_who_cannot_be_told_apart_are_refused(tmp_path: Path, users: tuple[Document, ...]) -> None:
     expected = "The export of realm acme holds a user twice, or one without id and username"
 

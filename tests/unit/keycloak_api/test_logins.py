@@ -11,7 +11,7 @@ from keycloak_license.keycloak_api import client as client_module
 from keycloak_license.keycloak_api.events import to_milliseconds
 from keycloak_license.keycloak_api.logins import read_logins
 from keycloak_license.model.logins import LoginReading, LoginRecord, LoginSearch
-from tests.unit.keycloak_api.fake import Ask, FakeServer, Reply, connect, paged, reply
+from tests.unit.keycloak_api.fake import FakeServer, connect, paged, reply
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -75,20 +75,6 @@ def test_only_logins_of_the_time_that_matters_are_asked_for(realm: FakeServer) -
     [ask] = realm.asked("events")
     assert ask.query["dateFrom"] == str(to_milliseconds(NOON - 97 * DAY))
     assert "type=LOGIN&type=TOKEN_EXCHANGE&" in realm.urls[realm.asks.index(ask) + len(realm.logins)]
-
-
-def test_where_keycloak_takes_days_only_it_is_asked_for_the_day_before(realm: FakeServer) -> None:
-    logins = [event(1, "ann", NOON)]
-
-    def answer(ask: Ask) -> Reply:
-        if ask.query["dateFrom"].isdecimal():
-            return reply({}, 400)
-        return reply(logins if ask.query["first"] == "0" else [])
-
-    realm.on("GET", "events", answer)
-    assert read().last_seen == {("ann", "wfm-app"): NOON}
-    day = (NOON - 98 * DAY).date().isoformat()
-    assert {ask.query["dateFrom"] for ask in realm.asked("events")[1:]} == {day}
 
 
 @pytest.mark.parametrize("users", [1, 400])

@@ -48,6 +48,15 @@ def test_the_migrations_lead_to_exactly_the_tables_of_the_program(ledger: SqlLed
         assert len(inspect(connection).get_table_names()) == len(METADATA.tables) + 1
 
 
+@pytest.mark.parametrize("naming", ["user_id", "granted_by_id"])
+def test_who_is_forgotten_is_found_without_reading_what_happened_to_others(
+    ledger: SqlLedger, naming: str
+) -> None:
+    with reading(ledger._engine) as connection:
+        indexes = inspect(connection).get_indexes("seat_events")
+    assert ["realm", naming] in [index["column_names"] for index in indexes]
+
+
 def test_opening_a_current_ledger_writes_nothing(tmp_path: Path, open_at: Open) -> None:
     file = tmp_path / "ledger.db"
     open_at(f"sqlite:///{file}").close()

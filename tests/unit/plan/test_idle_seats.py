@@ -88,10 +88,15 @@ def test_what_is_known_begins_behind_a_silence_in_which_recording_may_have_been_
     ("record", "said"),
     [
         (LoginRecord(EVERY_DAY[90:], timedelta(days=30.5)), "deletes logins after 30.5 days.*after 97 days"),
+        (
+            LoginRecord(EVERY_DAY[110:], timedelta(days=92)),
+            r"since 2026-04-21 .* only.*known from 2026-07-20",
+        ),
+        (LoginRecord(EVERY_DAY[110:], timedelta(days=30)), "deletes logins after 30 days.*after 97 days"),
         (LoginRecord((), None), "Nobody at all has logged in for 7 days"),
         (LoginRecord(EVERY_DAY[100:], None), r"since 2026-04-11 .* only.*known from 2026-07-10"),
     ],
-    ids=["deleted", "silent", "young"],
+    ids=["deleted", "young, nearly kept enough", "young, not kept enough", "silent", "young"],
 )
 def test_why_something_is_unknown_is_said_with_what_to_do(record: LoginRecord, said: str) -> None:
     gap, why = explain_unknown(LoginReading({}, record, ("the gap",)), NOW, 90)

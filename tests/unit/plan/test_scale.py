@@ -1,9 +1,7 @@
 """Twice the realm is twice the work: counted in calls, not in seconds."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from types import FrameType
 
 import pytest
 
@@ -12,26 +10,12 @@ from keycloak_license.model.realm import Group, RealmSnapshot, Role, User
 from keycloak_license.model.report import SyncPlan
 from keycloak_license.model.seat import Claim
 from keycloak_license.plan.planner import SyncInputs, plan_sync
-from tests.unit.plan.samples import NO_LICENSE, granted, inputs
+from keycloak_license.plan.supposition import Supposition, find_remarks
+from tests.calls import count_calls
+from tests.unit.plan.samples import NO_LICENSE, WFM, granted, inputs
 
 TWICE = 2.6
 """Twice as many calls, and room for the logarithm in a sort; four times is what must not be."""
-
-
-def count_calls(work: Callable[[], object]) -> int:
-    calls = 0
-
-    def on_event(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event in {"call", "c_call"}
-
-    previous = sys.getprofile()
-    sys.setprofile(on_event)
-    try:
-        work()
-    finally:
-        sys.setprofile(previous)
-    return calls
 
 
 def people(size: int) -> dict[str, User]:
@@ -214,3 +198,18 @@ def test_each_person_costs_few_calls(
     """Where nothing happened to him, hardly more than the methods of strings, dictionaries and lists."""
     asked = situation(SIZE, mode)
     assert count_calls(lambda: plan_sync(asked)) < limit * SIZE
+
+
+@pytest.mark.parametrize("holders", ["holders", "newcomers"])
+def test_each_user_more_to_be_supposed_of_costs_the_same_in_a_larger_realm(holders: str) -> None:
+    def work(size: int, asked: int) -> int:
+        realm = many_people(size)
+        first = 0 if holders == "holders" else size
+        users = [
+            User(f"u{number}", f"user-{number}", enabled=False) for number in range(first, first + asked)
+        ]
+        supposed = [Supposition(Role("x", "WFM_X"), user) for user in users]
+        realm = replace(realm, roles={**realm.roles, "x": Role("x", "WFM_X")})
+        return count_calls(lambda: list(find_remarks(realm, supposed, [WFM], ())))
+
+    assert work(800, 20) - work(800, 10) < 1.2 * (work(100, 20) - work(100, 10))

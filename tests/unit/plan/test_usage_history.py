@@ -5,17 +5,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from keycloak_license.model.changes import SeatChange
+from keycloak_license.model.changes import SeatAssigned, SeatChange
 from keycloak_license.model.license import ImportedLicense, LicenseType
 from keycloak_license.model.measures import Disabling
 from keycloak_license.model.record import SeatEvent
+from keycloak_license.model.seat import Claim
 from keycloak_license.plan.lifecycle import Installation, day_start
 from keycloak_license.plan.usage_history import UsageInputs, UsagePoint, usage_over_time
 from tests.unit.plan.samples import NOON, a_license
 
 PRAGUE = ZoneInfo("Europe/Prague")
 HERE = Installation("installation-1", "realm-1", PRAGUE)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 SINCE = NOON - 30 * DAY
 
 BEFORE_AND_AFTER = {
@@ -30,24 +31,29 @@ BEFORE_AND_AFTER = {
 """Seats that were taken before and after an event of each kind, of which five are taken now."""
 
 
-def events(*of_kind: tuple[str, datetime]) -> list[SeatEvent]:
-    return [SeatEvent("WFM", "id", "ann", kind, at, "") for kind, at in of_kind]
+def events(*told: tuple[str, str, datetime]) -> list[SeatEvent]:
+    return [SeatEvent("WFM", user, user, kind, at, "") for kind, user, at in told]
+
+
+def claims(seated: str) -> list[Claim]:
+    return [Claim("WFM", user, user, None, None, NOON, is_seated=True) for user in seated]
 
 
 def history(
-    used: int = 0,
+    seated: str = "",
     told: Sequence[SeatEvent] = (),
     licenses: Sequence[ImportedLicense] = (),
     *,
     most: int = 400,
 ) -> list[tuple[datetime, int, int | None]]:
-    points = usage_over_time(UsageInputs("WFM", used, told, licenses, HERE), SINCE, NOON, most)
+    points = usage_over_time(UsageInputs("WFM", claims(seated), told, licenses, HERE), SINCE, NOON, most)
     return [(point.at, point.used, point.limit) for point in points]
 
 
 def test_where_nothing_ever_happened_there_is_a_flat_line() -> None:
     assert history() == [(SINCE, 0, 0), (NOON, 0, 0)]
-    assert usage_over_time(UsageInputs("WFM", 2, (), (), HERE), NOON + DAY, NOON) == (UsagePoint(NOON, 2, 0),)
+    inputs = UsageInputs("WFM", claims("ab"), (), (), HERE)
+    assert usage_over_time(inputs, NOON + DAY, NOON) == (UsagePoint(NOON, 2, 0),)
 
 
 @pytest.mark.parametrize(
@@ -55,27 +61,29 @@ def test_where_nothing_ever_happened_there_is_a_flat_line() -> None:
 )
 def test_every_kind_of_event_that_is_recorded_is_understood(change: type) -> None:
     before, after = BEFORE_AND_AFTER[change.__name__]
-    points = history(5, events((change.kind, NOON - HOUR)))  # type: ignore[attr-defined]
+    user = "a" if change is SeatAssigned else "z"
+    points = history("abcde", events((change.kind, user, NOON - HOUR)))  # type: ignore[attr-defined]
     steps = [(SINCE, before, 0), (NOON - HOUR, after, 0), (NOON, after, 0)]
     assert points == (steps if before != after else [steps[0], steps[2]])
 
 
 def test_what_one_sync_did_is_one_step() -> None:
     at = NOON - HOUR
-    swap = events(("seat_released", at), ("seat_assigned", at))
-    assert history(3, swap) == [(SINCE, 3, 0), (NOON, 3, 0)]
-    assert history(3, [*swap, *events(("seat_assigned", at))]) == [(SINCE, 2, 0), (at, 3, 0), (NOON, 3, 0)]
+    swap = events(("seat_released", "z", at), ("seat_assigned", "a", at))
+    assert history("abc", swap) == [(SINCE, 3, 0), (NOON, 3, 0)]
+    more = events(("seat_assigned", "b", at))
+    assert history("abc", [*swap, *more]) == [(SINCE, 2, 0), (at, 3, 0), (NOON, 3, 0)]
 
 
 def test_more_seats_than_are_told_of_were_never_taken() -> None:
     early, late = NOON - 2 * HOUR, NOON - HOUR
-    told = events(("seat_released", early), ("seat_assigned", late), ("seat_assigned", late))
-    assert history(1, told) == [(SINCE, 1, 0), (early, 0, 0), (late, 1, 0), (NOON, 1, 0)]
+    told = events(("seat_released", "z", early), ("seat_assigned", "a", late), ("seat_assigned", "b", late))
+    assert history("a", told) == [(SINCE, 1, 0), (early, 0, 0), (late, 1, 0), (NOON, 1, 0)]
 
 
 def test_what_happens_at_either_end_is_seen_there() -> None:
-    told = events(("seat_assigned", SINCE), ("seat_assigned", NOON))
-    assert history(2, told) == [(SINCE, 1, 0), (NOON, 2, 0)]
+    told = events(("seat_assigned", "a", SINCE), ("seat_assigned", "b", NOON))
+    assert history("ab", told) == [(SINCE, 1, 0), (NOON, 2, 0)]
 
 
 def test_the_limit_follows_imports_replacements_and_unlimited_seats() -> None:
@@ -125,9 +133,9 @@ def test_what_a_clock_that_is_ahead_has_imported_counts_now() -> None:
 def busy(licenses: Sequence[ImportedLicense] = (), *, most: int) -> list[tuple[datetime, int, int | None]]:
     """A morning in which 90 seats are taken and given back one by one, and then nothing for long."""
     begin = SINCE + DAY
-    told = [("seat_assigned", begin + number * timedelta(seconds=1)) for number in range(90)]
-    told += [("seat_released", begin + HOUR + number * timedelta(seconds=1)) for number in range(90)]
-    return history(0, events(*told), licenses, most=most)
+    told = [("seat_assigned", str(number), begin + number * SECOND) for number in range(90)]
+    told += [("seat_released", str(number), begin + HOUR + number * SECOND) for number in range(90)]
+    return history("", events(*told), licenses, most=most)
 
 
 @pytest.mark.parametrize("most", [4, 5, 11, 100])

@@ -99,5 +99,37 @@ def test_a_seat_that_is_kept_because_the_realm_was_not_read_completely_waits_for
     world.sync(NOON - HOUR)
     world.realm.unreadable.add(world.agent)
     assert told(world, "ann") == [
-        "The seat is kept, although no path was seen: the next complete sync decides"
+        "What the user has is kept, although no path was seen: the next complete sync decides"
+    ]
+
+
+HELD = (
+    "The release is held back, because so many at once may be a fault: confirm it with sync --force or on "
+    "the screen, or it is carried out once it has lasted for guard.hold_hours"
+)
+
+
+def test_of_whom_the_guard_holds_it_is_told_what_ends_that_and_nothing_else() -> None:
+    """Ten of thirty have a seat; then half of all lose their role, and one who had it is disabled."""
+    world = World()
+    ids = world.agents(*(f"user{number:02}" for number in range(30)))
+    world.import_file(world.sign(scope={"WFM": 10}), NOON - HOUR)
+    for user in ids[1:15]:
+        world.realm.revoke(user, world.agent)
+    world.realm.set_enabled(ids[0], enabled=False)
+
+    assert told(world, "user00") == [HELD]
+    assert told(world, "user01") == [HELD]
+    assert told(world, "user10") == [HELD, "Any of these makes the user need a seat: role WFM_*"]
+    assert told(world, "user15")[0].startswith("6 more seats in the licence")
+
+
+def test_who_waits_and_was_not_seen_lacks_no_seat_as_far_as_anybody_knows() -> None:
+    world = World()
+    world.import_file(world.sign(scope={"WFM": 1}), NOON - HOUR)
+    world.agents("ann", "bob")
+    world.sync(NOON - HOUR)
+    world.realm.unreadable.add(world.agent)
+    assert told(world, "bob") == [
+        "What the user has is kept, although no path was seen: the next complete sync decides"
     ]

@@ -1,18 +1,33 @@
 """The history forgets what is old, and people who are gone where that is asked for."""
 
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from keycloak_license.errors import ConfigurationError
 from keycloak_license.model.history import HistoryTerms
+from keycloak_license.plan.retention import ASKED_PER_DAY
 from keycloak_license.services.reconcile import run_once
 from keycloak_license.services.retention import forget_user
+from tests.fakes import SimulatedRealm
+from tests.unit.services.test_seat_history import SlowWithNames
 from tests.unit.services.world import NOON, World
 
 DAY = timedelta(days=1)
 FORGETTING = HistoryTerms(forgets_deleted=True)
+
+
+@dataclass
+class AskedForNames(SimulatedRealm):
+    """A realm that remembers whose names it was asked for."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def read_usernames(self, user_ids: Collection[str]) -> Mapping[str, str | None]:
+        self.asked += user_ids
+        return super().read_usernames(user_ids)
 
 
 def sync(world: World, now: datetime, terms: HistoryTerms = FORGETTING) -> None:
@@ -60,6 +75,43 @@ def test_who_is_deleted_later_is_named_no_more_from_the_next_day_on() -> None:
     assert set(named(world)) == {"anna", "boris"}
     sync(world, NOON + DAY)
     assert set(named(world)) == {"forgotten", "boris"}
+
+
+def test_who_cannot_be_asked_for_stays_named_and_keeps_nobody_else() -> None:
+    world = World()
+    anna, boris, cyril = world.agents("anna", "boris", "cyril")
+    sync(world, NOON)
+    for user in (anna, boris, cyril):
+        world.realm.revoke(user, world.agent)
+    sync(world, NOON + timedelta(hours=1), FORGETTING)
+    world.realm.delete_user(anna)
+    world.realm.unreadable_users = {boris}
+    sync(world, NOON + DAY)
+    assert set(named(world)) == {"forgotten", "boris", "cyril"}
+
+
+def test_of_many_not_all_are_asked_for_on_one_day() -> None:
+    world = World(realm=AskedForNames())
+    users = world.agents(*(f"user{number}" for number in range(3 * ASKED_PER_DAY)))
+    sync(world, NOON)
+    for user in users:
+        world.realm.revoke(user, world.agent)
+    world.sync(NOON + timedelta(hours=1), force=True)
+    for day in (1, 2, 3):
+        sync(world, NOON + day * DAY)
+    assert isinstance(world.realm, AskedForNames)
+    assert sorted(world.realm.asked) == sorted(users)
+
+
+def test_a_keycloak_that_is_gone_once_all_is_written_fails_no_sync() -> None:
+    world = World(realm=SlowWithNames())
+    [anna] = world.agents("anna")
+    sync(world, NOON)
+    world.realm.delete_user(anna)
+    sync(world, NOON + timedelta(hours=1), HistoryTerms())
+    sync(world, NOON + DAY)
+    assert world.ledger.load("acme").failure is None
+    assert set(named(world)) == {"anna"}
 
 
 def test_otherwise_everybody_stays_named() -> None:
@@ -118,6 +170,33 @@ def test_who_shares_his_name_with_another_is_named_by_his_id() -> None:
         forget_user(world.managed, "anna")
     assert forget_user(world.managed, first) == 2
     assert named(world) == ["forgotten", "forgotten", "anna"]
+
+
+@pytest.mark.parametrize("name", ["anna", "anna.married"])
+def test_who_was_renamed_is_found_by_every_name_he_had(name: str) -> None:
+    world = World()
+    [anna] = world.agents("anna")
+    world.sync()
+    world.realm.revoke(anna, world.agent)
+    world.sync(NOON + DAY)
+    world.realm.rename_user(anna, "anna.married")
+    world.realm.grant(anna, world.agent)
+    world.sync(NOON + 2 * DAY)
+    world.realm.revoke(anna, world.agent)
+    world.sync(NOON + 3 * DAY)
+    assert set(named(world)) == {"anna", "anna.married"}
+    assert forget_user(world.managed, name) == 4
+    assert set(named(world)) == {"forgotten"}
+
+
+def test_no_name_is_the_name_of_nobody() -> None:
+    world = World()
+    [anna] = world.agents("anna")
+    world.realm.granted_at[anna], world.realm.granted_by[anna] = NOON, "somebody of master"
+    world.sync()
+    with pytest.raises(ConfigurationError, match="names nobody called"):
+        forget_user(world.managed, "")
+    assert forget_user(world.managed, "somebody of master") == 1
 
 
 def test_nobody_is_forgotten_because_another_realm_has_the_name() -> None:

@@ -48,13 +48,13 @@ REMARKS = {
     ),
     "a group of consumers": (
         Wish("WFM_AGENT", "/STAFF/DAY", is_to_group=True),
-        "1 of the 1 members of group /STAFF/DAY and of the groups below it are consumers of WFM with or "
-        "without it",
+        "A seat of WFM is needed with or without it by 1 of 1 members of group /STAFF/DAY and of the groups "
+        "below it",
     ),
-    "disabled": (Wish("WFM_AGENT", "dan"), "User dan needs no seat of WFM: he is disabled"),
+    "disabled": (Wish("WFM_AGENT", "dan"), "User dan needs no seat of WFM: the account is disabled"),
     "exempt": (
         Wish("WFM_AGENT", "eleveo.admin"),
-        "User eleveo.admin needs no seat of WFM: the licence exempts him",
+        "User eleveo.admin needs no seat of WFM: the account is exempt by its name",
     ),
     "a service account": (
         Wish("WFM_AGENT", "service-account-robot"),
@@ -74,6 +74,14 @@ def test_what_makes_no_difference_is_said(world: World, name: str) -> None:
     prospect = ask(world, wish)
     assert prospect.remarks == (remark,)
     assert prospect.changes == ()
+
+
+def test_without_a_licence_no_licence_is_said_to_exempt_anybody() -> None:
+    world = World()
+    world.realm.create_user("eleveo.admin")
+    assert ask(world, Wish("WFM_AGENT", "eleveo.admin")).remarks == (
+        "User eleveo.admin needs no seat of WFM: the account is exempt by its name",
+    )
 
 
 def test_one_supposition_may_matter_because_of_another(world: World) -> None:
@@ -96,6 +104,71 @@ def test_who_would_lose_his_seat_now_may_keep_it(world: World) -> None:
     prospect = ask(world, Wish("/STAFF", "ann"))
     assert told(prospect.changes) == [("seat_assigned", "ann", "kept")]
     assert [each.used for each in prospect.before.applications] == [1, 0]
+
+
+def crowd() -> tuple[World, list[Wish]]:
+    """Ten seats, which the first ten of twelve have; and nine of them to lose their role."""
+    world = World()
+    world.agents(*(f"user{number:02}" for number in range(12)))
+    world.import_file(world.sign(scope={"WFM": 10}))
+    return world, [Wish("WFM_AGENT", f"user{number:02}", is_taken=True) for number in range(9)]
+
+
+def test_what_is_asked_for_is_told_although_a_sync_would_hold_it() -> None:
+    world, wishes = crowd()
+
+    prospect = ask(world, *wishes)
+
+    kinds = [change.kind for change in prospect.changes]
+    assert (kinds.count("seat_released"), kinds.count("seat_assigned")) == (9, 2)
+    assert [each.used for each in prospect.before.applications] == [10, 0]
+    assert [each.used for each in prospect.after.report.applications] == [3, 0]
+    assert {each.username for each in prospect.held} == {wish.holder for wish in wishes}
+    assert prospect.hold == world.guard.hold
+    assert ask(world, *wishes[:3]).held == ()
+
+
+def test_what_was_held_before_is_neither_freed_nor_told_again() -> None:
+    world, wishes = crowd()
+    for wish in wishes:
+        user = world.realm.find_user(wish.holder)
+        assert user is not None
+        world.realm.revoke(user.id, world.agent)
+    assert len(world.sync().realm.held) == 9
+    world.realm.create_user("zed")
+
+    prospect = ask(world, Wish("WFM_AGENT", "zed"))
+
+    assert prospect.held == ()
+    assert told(prospect.changes) == [("waiting", "zed", "no_free_seat")]
+
+
+def test_who_has_no_seat_yet_does_not_lose_one() -> None:
+    """Zed has got his role since the last sync, which saw ann only; bob comes after two seats are taken."""
+    world = World()
+    world.agents("ann")
+    world.import_file(world.sign(scope={"WFM": 2}))
+    world.agents("zed")
+    world.agents("bob")
+
+    zed, bob = (Wish("WFM_AGENT", name, is_taken=True) for name in ("zed", "bob"))
+
+    assert told(ask(world, bob).changes) == [("waiting_ended", "bob", "not_yet")]
+    assert told(ask(world, zed, bob).changes) == [
+        ("seat_released", "zed", "not_yet"),
+        ("waiting_ended", "bob", "not_yet"),
+    ]
+
+
+def test_who_waits_and_would_get_a_seat_now_stops_waiting() -> None:
+    """Ann has lost her role, which no sync has seen."""
+    world = World()
+    ann, _ = world.agents("ann", "bob")
+    world.import_file(world.sign(scope={"WFM": 1}))
+    world.realm.revoke(ann, world.agent)
+    assert told(ask(world, Wish("WFM_AGENT", "bob", is_taken=True)).changes) == [
+        ("waiting_ended", "bob", "no_role")
+    ]
 
 
 def test_a_name_that_two_roles_have_is_none(world: World) -> None:
