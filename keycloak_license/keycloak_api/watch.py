@@ -41,14 +41,14 @@ class Watch:
         self._earlier, self._attempts = self._attempts, []
 
     @contextmanager
-    def look(self) -> Iterator[Mapping[str, str]]:
-        """Yield the attributes as they are right before an attempt, and look until the block ends.
+    def look(self) -> Iterator[wire.RealmRepresentation]:
+        """Yield the realm as it is right before an attempt, and look until the block ends.
 
         What was seen earlier may be older than that, and never counts as a change of it.
         """
-        before = self._client.peek("", wire.REALM).attributes
+        before = self._client.peek("", wire.REALM)
         seen: list[Mapping[str, str]] = []
-        self._attempts.append((before, seen))
+        self._attempts.append((before.attributes, seen))
         done = Event()
         threads = [Thread(target=self._keep_looking, args=(seen, done), daemon=True) for _ in range(WATCHERS)]
         for thread in threads:

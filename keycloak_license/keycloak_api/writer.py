@@ -65,12 +65,12 @@ def _put(
     client: KeycloakClient, watch: Watch, changes: Sequence[AttributeChange], before_write: BeforeWrite | None
 ) -> None:
     """Write the changes into what is there right before; a retry reads again."""
-    body: dict[str, Mapping[str, str]] = {}
+    body: dict[str, object] = {}
 
     @contextmanager
     def attempt() -> Iterator[None]:
         with watch.look() as current:
-            body["attributes"] = apply_changes(current, changes)
+            body.update(current.kept_with_attributes(), attributes=apply_changes(current.attributes, changes))
             # Last, because Keycloak may have kept us waiting for long.
             if before_write is not None:
                 before_write()

@@ -9,6 +9,7 @@ import pytest
 from keycloak_license.errors import MissingRightError, UnavailableError
 from keycloak_license.keycloak_api.client import Attempt, KeycloakClient
 from keycloak_license.keycloak_api.realm import KeycloakRealm
+from keycloak_license.model.attributes import INSTALLATION_ID
 from keycloak_license.model.changes import AttributeRemoved, AttributeSet
 from keycloak_license.services.ports import Realm
 from tests.contract.realm_admin import RealmAdmin, RestAdmin, connect_as_sidecar
@@ -111,16 +112,31 @@ def test_no_other_setting_of_a_real_realm_changes(make_realm: MakeRealm) -> None
             "supportedLocales": ["cs", "en"],
             "internationalizationEnabled": True,
             "ssoSessionIdleTimeout": 77,
+            "bruteForceProtected": True,
+            "failureFactor": 7,
+            "oauth2DeviceCodeLifespan": 444,
+            "oauth2DevicePollingInterval": 9,
+            "clientSessionIdleTimeout": 66,
+            "webAuthnPolicyRpEntityName": "Ústí",
+            "browserSecurityHeaders": {"xFrameOptions": "DENY", "contentSecurityPolicy": "frame-src 'none'"},
+            "attributes": {
+                "parRequestUriLifespan": "99",
+                "cibaExpiresIn": "240",
+                "frontendUrl": "https://a.test",
+            },
             "eventsListeners": ["jboss-logging"],
             "defaultGroups": ["/A"],
             "groups": [{"name": "A"}],
         }
     )
-    ours = KeycloakRealm(connect_as_sidecar(real))
     before = real.get()
+    ours = KeycloakRealm(connect_as_sidecar(real))
     ours.write_attributes([AttributeSet("license.state", "OK")], unfenced)
-    before["attributes"]["license.state"] = "OK"
-    assert real.get() == before
+    after = real.get()
+    written = {INSTALLATION_ID, "license.state"}
+    assert after["attributes"].keys() - before["attributes"].keys() == written
+    after["attributes"] = {name: value for name, value in after["attributes"].items() if name not in written}
+    assert after == before
 
 
 class Overwritten(KeycloakClient):

@@ -139,7 +139,7 @@ def test_nobody_looks_before_the_beginning_and_after_the_end(shared: Shared) -> 
     watch.begin_write()
     assert shared.server.asked("") == []
     with watch.look() as before:
-        assert before == BEFORE
+        assert before.attributes == BEFORE
         shared.wait_for_a_look()
     looks = len(shared.server.asked(""))
     time.sleep(0.01)

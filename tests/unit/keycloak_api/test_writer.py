@@ -21,6 +21,12 @@ from tests.unit.keycloak_api.small_realm import SmallRealm
 
 CHANGES = (AttributeSet("license.number", "8"), AttributeRemoved("license.WFM.seats"))
 BEFORE = {"license.number": "7", "license.WFM.seats": "50", "foreign": "1"}
+KEPT = {
+    "oauth2DeviceCodeLifespan": 444,
+    "oauth2DevicePollingInterval": 9,
+    "browserSecurityHeaders": {"xFrameOptions": "DENY"},
+}
+"""Settings that Keycloak would forget."""
 AFTER = {"license.number": "8", "foreign": "1"}
 
 
@@ -55,13 +61,13 @@ class Attributes:
 
     def _write(self, ask: Ask) -> Reply:
         self.steps.append("PUT")
-        assert ask.body.keys() == {"attributes"}
+        assert ask.body == {**KEPT, "attributes": ask.body["attributes"]}
         self.now = dict(ask.body["attributes"])
         self._somebody_else(self.now)
         return reply(status=204)
 
     def _shown(self) -> Reply:
-        return reply({"id": "realm-id", "realm": "acme", "attributes": self.now})
+        return reply({"id": "realm-id", "realm": "acme", **KEPT, "attributes": self.now})
 
 
 def nobody(_attributes: dict[str, str]) -> None:
