@@ -58,8 +58,14 @@ def test_closing_and_cutting_off_a_client_leaves_its_robot_its_rights_and_all_it
 def everything_of(real: RealRealm, uuid: str) -> dict[str, Any]:
     robot = real.get(f"/clients/{uuid}/service-account-user")
     return {
-        "settings": real.get(f"/clients/{uuid}"),
+        "settings": {name: in_order(value) for name, value in real.get(f"/clients/{uuid}").items()},
         "robot": robot,
         "rights": {role["name"] for role in real.get(f"/users/{robot['id']}/role-mappings/realm")},
         "resources": {each["name"] for each in real.get(f"/clients/{uuid}/authz/resource-server/resource")},
     }
+
+
+def in_order(value: Any) -> Any:
+    """Lists of names, which Keycloak tells in any order."""
+    is_names = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return sorted(value) if is_names else value
