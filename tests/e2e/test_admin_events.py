@@ -148,7 +148,7 @@ def test_what_was_changed_since_is_left_alone(make_realm: MakeRealm, tmp_path: P
     realm = make_realm()
     site = make_site(tmp_path / "site", realm)
     site.init("--admin-events").done()
-    realm.put("", {"attributes": realm.get()["attributes"] | {"adminEventsExpiration": "7200"}})
+    realm.write_attributes(realm.get()["attributes"] | {"adminEventsExpiration": "7200"})
 
     outcome = site.init("--remove", "--json")
     assert "admin events" not in outcome.document["removed"]
@@ -188,11 +188,11 @@ def test_doctor_says_how_it_stands_with_the_rights_of_the_sidecar(site: Site) ->
     assert told(site) == "on, kept for 7 days"
 
     attributes = site.realm.get()["attributes"]
-    site.realm.put("", {"attributes": attributes | {"adminEventsExpiration": "49"}})
+    site.realm.write_attributes(attributes | {"adminEventsExpiration": "49"})
     assert "too short to be of use with a look every 5 seconds" in told(site)
-    site.realm.put("", {"attributes": attributes | {"adminEventsExpiration": "0"}})
+    site.realm.write_attributes(attributes | {"adminEventsExpiration": "0"})
     assert told(site).startswith("on, kept for ever: their table grows without end")
-    site.realm.put("", {"attributes": attributes})
+    site.realm.write_attributes(attributes)
 
 
 @dataclass
@@ -212,7 +212,7 @@ class Rival:
         moment = self.moments[self.puts - 1] if self.puts <= len(self.moments) else "rest"
         if moment != "rest":
             attributes = self.realm.get()["attributes"]
-            self.realm.put("", {"attributes": attributes | {f"theirs.{self.puts}": moment}})
+            self.realm.write_attributes(attributes | {f"theirs.{self.puts}": moment})
         if moment == "attributes":
             self._wait_for_a_look()
 
@@ -246,5 +246,5 @@ def test_whoever_writes_attributes_at_the_same_time_loses_none(site: Site) -> No
     theirs = {f"theirs.{put}": moment for put, moment in enumerate(rival.moments, 1) if moment != "rest"}
     assert realm.get()["attributes"] == found | theirs
     assert events(realm) == (False, None)
-    realm.put("", {"attributes": found})
+    realm.write_attributes(found)
     site.configure()
