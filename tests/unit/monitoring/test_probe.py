@@ -9,11 +9,11 @@ from threading import Thread
 import pytest
 import yaml
 
-from keycloak_license.cli.main import main
 from keycloak_license.errors import UnhealthyError
 from keycloak_license.monitoring.management import serve_management
 from keycloak_license.monitoring.metrics import Metrics
 from keycloak_license.monitoring.probe import ask_health
+from tests.e2e.cli import call
 
 LIVE, READY = "/health/live", "/health/ready"
 Serve = Callable[[str, bool], int]
@@ -97,6 +97,4 @@ def test_the_command_asks_where_the_configuration_says_and_needs_no_secret(
     config = tmp_path / "keycloak-license.yaml"
     port = serve("127.0.0.1", ready)
     config.write_text(yaml.safe_dump({"realms": {"acme": {}}, "web": {"management_port": port}}))
-    with pytest.raises(SystemExit) as end:
-        main(["--config", str(config), "health", *words])
-    assert end.value.code == status
+    assert call("--config", config, "health", *words).status == status
