@@ -7,7 +7,13 @@ LDAP down Keycloak answers 200 with fewer users, so a read is complete only when
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from keycloak_license.errors import MissingRightError, RequestTimeoutError, UnavailableError, UnreachableError
+from keycloak_license.errors import (
+    MissingRightError,
+    NotThereError,
+    RequestTimeoutError,
+    UnavailableError,
+    UnreachableError,
+)
 from keycloak_license.keycloak_api import wire
 from keycloak_license.keycloak_api.client import KeycloakClient
 
@@ -31,7 +37,6 @@ def find_silence(client: KeycloakClient, providers: Iterable[wire.ComponentRepre
     """Ask each provider whether it answers."""
     untested: dict[str, str] = {}
     gaps: list[str] = []
-    answering: list[str] = []
     for provider in providers:
         name = f"user storage provider {provider.name}"
         try:
@@ -41,10 +46,8 @@ def find_silence(client: KeycloakClient, providers: Iterable[wire.ComponentRepre
             continue
         if why_silent:
             gaps.append(f"{name} {why_silent}")
-        else:
-            answering.append(provider.name)
-    if answering and not _is_searchable(client):
-        gaps.append(f"user storage provider {' or '.join(answering)} cannot be searched: check its users DN")
+        elif not _is_searchable(client, provider):
+            gaps.append(f"{name} cannot be searched: check its users DN")
     return Silence(untested, tuple(gaps))
 
 
@@ -71,10 +74,16 @@ def _why_silent(client: KeycloakClient, provider: wire.ComponentRepresentation) 
     return None
 
 
-def _is_searchable(client: KeycloakClient) -> bool:
-    """Whether a search that must ask every provider works; a list of members hides that one failed."""
+def _is_searchable(client: KeycloakClient, provider: wire.ComponentRepresentation) -> bool:
+    """Whether the directory can be searched for a user.
+
+    Lists hide that it could not, in some versions (26.4.7) even the list of who has one user name; asked for
+    one user by id, all of them say so.
+    """
     try:
-        client.get("users", wire.USERS, username=_NOBODY, exact="true", briefRepresentation="true")
+        client.get(f"users/f:{provider.id}:{_NOBODY}", wire.USER)
+    except NotThereError:
+        return True
     except UnreachableError:
         raise
     except UnavailableError:

@@ -379,10 +379,11 @@ def test_a_user_whom_an_admin_touches_while_the_directory_is_silent_keeps_his_se
     imported.realm.post(f"/users/{person}/logout")
     cut_off(imported)
     try:
-        report = follower.look(NOON + timedelta(minutes=1)).report
+        later = NOON + timedelta(minutes=1)
+        # Old versions do not tell one user, so that all have to be read.
+        report = follower.look(later).report or follower.read(later)
     finally:
         repair(imported)
-    assert report, "he was read as he was before"
     assert not report.realm.is_complete
     assert report.changes == ()
     assert report.realm.applications[0].used == len(CONSUMERS)
