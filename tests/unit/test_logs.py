@@ -189,7 +189,15 @@ def test_an_object_is_shown_by_its_fields_without_the_personal_and_the_hidden_on
         text: str = field(repr=False)
 
     line = line_of(held=Held(User("u1", "bob", enabled=True, email="bob@example.com"), "s3same"))
-    assert line["held"] == {"user": {"id": "u1", "enabled": True, "created_at": None, "provider_id": None}}
+    assert line["held"] == {
+        "user": {
+            "id": "u1",
+            "enabled": True,
+            "created_at": None,
+            "provider_id": None,
+            "email_verified": False,
+        }
+    }
 
 
 @pytest.mark.parametrize(
