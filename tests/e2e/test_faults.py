@@ -49,7 +49,7 @@ READING = {
     "service account": SERVICE_ACCOUNT,
     "LDAP mappers": ("GET", r"/components\?parent="),
     "LDAP test": LDAP_TEST,
-    "search": ("GET", r"/users\?username="),
+    "search": ("GET", "/users/f:"),
     "leaver": USER_AGAIN,
     "roles of a leaver": ("GET", f"{USER}/role-mappings/realm/composite$"),
     "LDAP providers": ("GET", r"/components\?type="),
