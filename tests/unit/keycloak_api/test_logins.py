@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from keycloak_license.errors import UnavailableError
-from keycloak_license.keycloak_api import client as client_module
 from keycloak_license.keycloak_api.events import to_milliseconds
 from keycloak_license.keycloak_api.logins import read_logins
 from keycloak_license.model.logins import LoginReading, LoginRecord, LoginSearch
@@ -79,9 +78,8 @@ def test_only_logins_of_the_time_that_matters_are_asked_for(realm: FakeServer) -
 
 @pytest.mark.parametrize("users", [1, 400])
 def test_the_number_of_requests_depends_on_pages_and_clients_not_on_users(
-    realm: FakeServer, users: int, monkeypatch: pytest.MonkeyPatch
+    realm: FakeServer, users: int
 ) -> None:
-    monkeypatch.setattr(client_module, "PAGE_SIZE", 500)
     names = [f"user{number}" for number in range(users)]
     realm.on_list("events", [event(number, name, NOON) for number, name in enumerate(names)])
     stats = [("a", 1, 0), ("b", 1, 1), ("c", 0, 0)]
